@@ -1,0 +1,230 @@
+#include "codec/meta.h"
+
+#include "codec/varint.h"
+
+/* Check the version byte that every record begins with. */
+static int meta_begin(struct bytes in, struct byte_reader *ret_reader)
+{
+        *ret_reader = reader_of(in);
+        uint8_t version = read_byte(ret_reader);
+        if (ret_reader->failed || !version)
+                return ERR_CORRUPT;
+        return version > META_VERSION ? ERR_VERSION : 0;
+}
+
+static int meta_end(const struct byte_reader *reader)
+{
+        return reader->failed || reader_left(reader) ? ERR_CORRUPT : 0;
+}
+
+static uint8_t read_enum(struct byte_reader *in, unsigned count)
+{
+        uint8_t value = read_byte(in);
+        in->failed |= value >= count;
+        return value;
+}
+
+static bool read_flag(struct byte_reader *in)
+{
+        return read_enum(in, 2);
+}
+
+static uint32_t read_number(struct byte_reader *in)
+{
+        uint64_t value = read_varint(in);
+        in->failed |= value > UINT32_MAX;
+        return (uint32_t)value;
+}
+
+void stream_name_write(struct buffer *out, const struct stream_name *name)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_text(out, name->exchange);
+        write_text(out, name->symbol);
+        buffer_append_byte(out, name->kind);
+        buffer_append_byte(out, name->sequenced);
+}
+
+int stream_name_read(struct bytes in, struct stream_name *ret_name)
+{
+        struct byte_reader reader;
+        struct stream_name name;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        read_text(&reader, name.exchange, sizeof(name.exchange));
+        read_text(&reader, name.symbol, sizeof(name.symbol));
+        name.kind = read_enum(&reader, KINDS);
+        name.sequenced = read_flag(&reader);
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_name = name;
+        return 0;
+}
+
+void gap_write(struct buffer *out, const struct gap_record *gap)
+{
+        buffer_append_byte(out, META_VERSION);
+        buffer_append_byte(out, gap->cause);
+        buffer_append_byte(out, gap->open);
+        write_varint(out, gap->epoch);
+        write_signed(out, gap->from_id);
+        write_signed(out, gap->from_time_ns);
+        write_signed(out, gap->from_receive_ns);
+        write_varint(out, gap->from_position);
+        write_signed(out, gap->to_id);
+        write_signed(out, gap->to_time_ns);
+        write_signed(out, gap->to_receive_ns);
+        write_varint(out, gap->to_position);
+        write_text(out, gap->detail);
+}
+
+int gap_read(struct bytes in, struct gap_record *ret_gap)
+{
+        struct byte_reader reader;
+        struct gap_record gap;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        gap.cause = read_enum(&reader, GAP_CAUSES);
+        gap.open = read_flag(&reader);
+        gap.epoch = read_number(&reader);
+        gap.from_id = read_signed(&reader);
+        gap.from_time_ns = read_signed(&reader);
+        gap.from_receive_ns = read_signed(&reader);
+        gap.from_position = read_varint(&reader);
+        gap.to_id = read_signed(&reader);
+        gap.to_time_ns = read_signed(&reader);
+        gap.to_receive_ns = read_signed(&reader);
+        gap.to_position = read_varint(&reader);
+        read_text(&reader, gap.detail, sizeof(gap.detail));
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_gap = gap;
+        return 0;
+}
+
+void epoch_write(struct buffer *out, const struct epoch_record *epoch)
+{
+        buffer_append_byte(out, META_VERSION);
+        buffer_append_byte(out, epoch->cause);
+        write_varint(out, epoch->position);
+        write_signed(out, epoch->image_id);
+        write_signed(out, epoch->receive_time_ns);
+        buffer_append_byte(out, epoch->scale.price_digits);
+        buffer_append_byte(out, epoch->scale.quantity_digits);
+        buffer_append_byte(out, epoch->scale.fixed);
+        write_varint(out, (uint64_t)epoch->scale.tick);
+        write_varint(out, (uint64_t)epoch->scale.lot);
+}
+
+int epoch_read(struct bytes in, struct epoch_record *ret_epoch)
+{
+        struct byte_reader reader;
+        struct epoch_record epoch;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        epoch.cause = read_byte(&reader);
+        epoch.position = read_varint(&reader);
+        epoch.image_id = read_signed(&reader);
+        epoch.receive_time_ns = read_signed(&reader);
+        epoch.scale.price_digits = read_enum(&reader, LIMIT_DIGITS + 1);
+        epoch.scale.quantity_digits = read_enum(&reader, LIMIT_DIGITS + 1);
+        epoch.scale.fixed = read_flag(&reader);
+        epoch.scale.tick = (int64_t)read_varint(&reader);
+        epoch.scale.lot = (int64_t)read_varint(&reader);
+        if (meta_end(&reader) || epoch.scale.tick < 1 || epoch.scale.lot < 1)
+                return ERR_CORRUPT;
+        *ret_epoch = epoch;
+        return 0;
+}
+
+void mark_write(struct buffer *out, const struct mark_record *mark)
+{
+        buffer_append_byte(out, META_VERSION);
+        buffer_append_byte(out, mark->clean);
+        buffer_append_byte(out, mark->removed);
+        buffer_append_byte(out, mark->gap_open);
+        buffer_append_byte(out, mark->timed);
+        write_varint(out, mark->first_position);
+        write_varint(out, mark->next_position);
+        write_varint(out, mark->gap_position);
+        write_varint(out, mark->last_position);
+        write_varint(out, mark->epoch);
+        write_signed(out, mark->last_id);
+        write_signed(out, mark->first_event_time_ns);
+        write_signed(out, mark->last_event_time_ns);
+        write_signed(out, mark->last_receive_ns);
+        write_signed(out, mark->running_max_ns);
+        write_signed(out, mark->fall_back_ns);
+        write_signed(out, mark->recorded_until_ns);
+        write_signed(out, mark->recorded_until_receive_ns);
+        write_varint(out, mark->events);
+        write_varint(out, mark->level_updates);
+        write_varint(out, mark->images);
+        write_varint(out, mark->gaps);
+        write_varint(out, mark->image_bytes);
+        write_varint(out, mark->change_bytes);
+}
+
+int mark_read(struct bytes in, struct mark_record *ret_mark)
+{
+        struct byte_reader reader;
+        struct mark_record mark;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        mark.clean = read_flag(&reader);
+        mark.removed = read_flag(&reader);
+        mark.gap_open = read_flag(&reader);
+        mark.timed = read_flag(&reader);
+        mark.first_position = read_varint(&reader);
+        mark.next_position = read_varint(&reader);
+        mark.gap_position = read_varint(&reader);
+        mark.last_position = read_varint(&reader);
+        mark.epoch = read_number(&reader);
+        mark.last_id = read_signed(&reader);
+        mark.first_event_time_ns = read_signed(&reader);
+        mark.last_event_time_ns = read_signed(&reader);
+        mark.last_receive_ns = read_signed(&reader);
+        mark.running_max_ns = read_signed(&reader);
+        mark.fall_back_ns = read_signed(&reader);
+        mark.recorded_until_ns = read_signed(&reader);
+        mark.recorded_until_receive_ns = read_signed(&reader);
+        mark.events = read_varint(&reader);
+        mark.level_updates = read_varint(&reader);
+        mark.images = read_varint(&reader);
+        mark.gaps = read_varint(&reader);
+        mark.image_bytes = read_varint(&reader);
+        mark.change_bytes = read_varint(&reader);
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_mark = mark;
+        return 0;
+}
+
+const char *gap_cause_name(unsigned cause)
+{
+        static const char *const names[GAP_CAUSES] = {"sequence", "disconnect", "crossed", "silent",
+            "overflow", "stopped", "removed", "crashed", "scale", "pruned", "missing"};
+        return cause < GAP_CAUSES ? names[cause] : "unknown";
+}
+
+static const char *const kind_names[KINDS] = {"l2", "l3", "trades"};
+
+const char *stream_kind_name(unsigned kind)
+{
+        return kind < KINDS ? kind_names[kind] : "unknown";
+}
+
+int stream_kind_parse(const char *text, uint8_t *ret_kind)
+{
+        for (uint8_t i = 0; i < KINDS; i++) {
+                if (!strcmp(text, kind_names[i])) {
+                        *ret_kind = i;
+                        return 0;
+                }
+        }
+        return ERR_PARSE;
+}

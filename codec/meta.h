@@ -1,0 +1,109 @@
+/* What is known of a stream beside its frames: names, epochs, gaps, marks; to bytes and back.
+ *
+ * Every record begins with its version; a newer one is refused, never guessed at. The bytes are
+ * drawn in schema/record.md. All decoders: 0, ERR_CORRUPT, ERR_VERSION (output unchanged). */
+#ifndef CODEC_META_H
+#define CODEC_META_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "book/event.h"
+
+#define META_VERSION 1
+#define META_EXCHANGE_SIZE 17
+#define META_SYMBOL_SIZE (LIMIT_SYMBOL_SIZE + 1)
+#define META_DETAIL_SIZE 129
+
+enum stream_kind {
+        KIND_L2,
+        KIND_L3,
+        KIND_TRADES,
+        KINDS,
+};
+
+struct stream_name {
+        char exchange[META_EXCHANGE_SIZE];
+        char symbol[META_SYMBOL_SIZE];
+        uint8_t kind;
+        bool sequenced; /* the exchange numbers its events, so completeness can be proved */
+};
+
+enum gap_cause {
+        GAP_SEQUENCE,   /* ids are missing */
+        GAP_DISCONNECT, /* ids are missing after a connection was lost */
+        GAP_CROSSED,    /* the book crossed: something was lost or wrong */
+        GAP_SILENT,     /* the subscription was dead */
+        GAP_OVERFLOW,   /* the writer could not keep up, or the disk was full */
+        GAP_STOPPED,    /* the logger was stopped */
+        GAP_REMOVED,    /* the symbol was removed, later added again */
+        GAP_CRASHED,    /* the logger ended without a word */
+        GAP_SCALE,      /* values that fit no scale */
+        GAP_PRUNED,     /* the days were dropped */
+        GAP_MISSING,    /* the record lacks frames: damage, seen by readers */
+        GAP_CAUSES,
+};
+
+struct gap_record {
+        uint8_t cause;
+        bool open;      /* to_* not known yet */
+        uint32_t epoch; /* the one it ended; 0: there was none */
+        int64_t from_id, from_time_ns, from_receive_ns;
+        uint64_t from_position; /* of the last good event */
+        int64_t to_id, to_time_ns, to_receive_ns;
+        uint64_t to_position; /* of the first good event */
+        char detail[META_DETAIL_SIZE];
+};
+
+enum epoch_cause {
+        EPOCH_FIRST, /* the stream's first */
+        EPOCH_GAP,   /* after a gap */
+        EPOCH_SCALE, /* the scale changed, nothing was lost */
+};
+
+struct epoch_record {
+        uint8_t cause;
+        uint64_t position; /* of its image in that day */
+        int64_t image_id;
+        int64_t receive_time_ns;
+        struct scale scale;
+};
+
+/* The newest state of a stream within one day; counters count that day. */
+struct mark_record {
+        bool clean;              /* the logger was stopped in order after this */
+        bool removed;            /* ... because the symbol was removed */
+        bool gap_open;           /* a gap record at gap_position is open */
+        bool timed;              /* the times below are known */
+        uint64_t first_position; /* in this day */
+        uint64_t next_position;
+        uint64_t gap_position;
+        uint64_t last_position; /* of the last event with a book; 0: none */
+        uint32_t epoch;
+        int64_t last_id;
+        int64_t first_event_time_ns; /* of this day; not 0 only if events */
+        int64_t last_event_time_ns;
+        int64_t last_receive_ns;
+        int64_t running_max_ns;
+        int64_t fall_back_ns; /* greatest (running maximum - event time), of all days up to now */
+        int64_t recorded_until_ns;         /* by the exchange's clock */
+        int64_t recorded_until_receive_ns; /* by ours */
+        uint64_t events, level_updates, images, gaps;
+        uint64_t image_bytes, change_bytes;
+};
+
+void stream_name_write(struct buffer *out, const struct stream_name *name);
+int stream_name_read(struct bytes in, struct stream_name *ret_name);
+void gap_write(struct buffer *out, const struct gap_record *gap);
+int gap_read(struct bytes in, struct gap_record *ret_gap);
+void epoch_write(struct buffer *out, const struct epoch_record *epoch);
+int epoch_read(struct bytes in, struct epoch_record *ret_epoch);
+void mark_write(struct buffer *out, const struct mark_record *mark);
+int mark_read(struct bytes in, struct mark_record *ret_mark);
+
+const char *gap_cause_name(unsigned cause);
+const char *stream_kind_name(unsigned kind);
+/* ERR_PARSE */
+int stream_kind_parse(const char *text, uint8_t *ret_kind);
+
+#endif

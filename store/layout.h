@@ -1,0 +1,44 @@
+/* Which key holds what: the one place where positions and times become keys. */
+#ifndef STORE_LAYOUT_H
+#define STORE_LAYOUT_H
+
+#include "store/store.h"
+
+static inline struct store_key key_stream(uint32_t stream)
+{
+        return (struct store_key){stream, 0, 0};
+}
+
+static inline struct store_key key_day(uint32_t stream, uint32_t day)
+{
+        return (struct store_key){stream, day, 0};
+}
+
+/* Frames, and gaps by the position of the first event that they hit. */
+static inline struct store_key key_position(uint32_t stream, uint64_t position)
+{
+        return (struct store_key){stream, (int64_t)position, 0};
+}
+
+/* A frame's entry in the time index; @running_max_ns INT64_MIN: no event before it. */
+static inline struct store_key key_time(uint32_t stream, int64_t running_max_ns, uint64_t position)
+{
+        return (struct store_key){stream, running_max_ns, position};
+}
+
+static inline struct store_key key_epoch(uint32_t stream, uint32_t epoch)
+{
+        return (struct store_key){stream, epoch, 0};
+}
+
+static inline struct store_key key_mark(uint32_t stream)
+{
+        return (struct store_key){stream, 0, 0};
+}
+
+static inline struct store_key key_note(int64_t time_ns)
+{
+        return (struct store_key){0, time_ns, 0};
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* What the files of this stage share: the inside of a recorder and of a stream. */
+#ifndef RECORD_INTERNAL_H
+#define RECORD_INTERNAL_H
+
+#include "book/log.h"
+#include "record/block.h"
+#include "record/record.h"
+#include "record/writer.h"
+
+/* An earlier record of a stream, as the store knew it at the start or at its close. */
+struct past {
+        struct past *next;
+        uint32_t number;
+        struct stream_name name;
+        bool recorded; /* mark, day hold something */
+        uint32_t day;
+        struct mark_record mark;
+        struct gap_record gap;        /* where mark.gap_open */
+        struct record_stream *stream; /* while it is recorded now */
+};
+
+struct recorder {
+        struct store *store;
+        struct record_options options;
+        struct writer *writer;
+        struct batch *batch;
+        struct past *pasts;
+        struct record_stream *streams;
+        uint32_t stream_count;
+        uint32_t next_number;
+        bool suspended;
+};
+
+/* The events since the headless run began: what an image can be carried forward by. */
+struct run {
+        struct event_log log;
+        struct mark_record before; /* the stream's state before its first event */
+        int64_t last_id;
+};
+
+struct record_stream {
+        struct record_stream *next;
+        struct recorder *recorder;
+        struct past *past;
+        struct book book;
+        bool has_book;
+        struct scale scale;
+
+        struct block open;    /* since the last hand-over, committed as it is */
+        struct block sealed;  /* since the last seal: what replaces the open ones */
+        struct buffer levels; /* scratch: an image's levels */
+
+        struct run run;
+        struct event_log tail; /* while an image for a correction is awaited */
+        bool tail_kept;
+
+        uint32_t day;
+        bool day_known; /* the store knows that the stream has data in this day */
+        bool dirty;     /* the mark must be written */
+        struct mark_record mark;
+        struct gap_record gap;        /* while mark.gap_open */
+        struct mark_record suspended; /* the state when the queue ran over */
+        uint64_t segment;
+        uint64_t updates_since_image;
+        int64_t image_receive_ns;
+        struct epoch_record epoch;
+        uint64_t gap_total;
+};
+
+/* stream.c */
+void stream_seal(struct record_stream *stream);
+void stream_enter_day(struct record_stream *stream, uint32_t day);
+void stream_roll(struct record_stream *stream, uint32_t day, int64_t receive_time_ns);
+void stream_write_mark(struct record_stream *stream);
+void stream_write_image(
+    struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections);
+void stream_begin_epoch(
+    struct record_stream *stream, enum epoch_cause cause, int64_t receive_time_ns);
+void stream_open_gap(
+    struct record_stream *stream, enum gap_cause cause, int64_t now_ns, const char *detail);
+void stream_write_gap(struct record_stream *stream);
+void stream_add(struct record_stream *stream, uint8_t kind, const struct event *event);
+
+/* run.c */
+void run_begin(struct record_stream *stream);
+void run_erase(struct record_stream *stream);
+void run_resume(struct record_stream *stream);
+
+#endif

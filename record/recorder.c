@@ -1,0 +1,400 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "record/internal.h"
+#include "store/layout.h"
+
+#define DAY_SPREAD_NS (120 * NS_PER_S) /* quiet streams enter a new day spread over this time */
+
+const struct record_options record_defaults = {
+    .seal_after_ns = 60 * NS_PER_S,
+    .seal_levels = 65536,
+    .image_factor = 5,
+    .image_min_ns = 10 * NS_PER_S,
+    .image_max_ns = 6 * 3600 * NS_PER_S,
+    .queue_size = LIMIT_QUEUE_SIZE,
+};
+
+static struct past *past_new(
+    struct recorder *recorder, uint32_t number, const struct stream_name *name)
+{
+        struct past *past = memory_new(sizeof(*past));
+        past->number = number;
+        past->name = *name;
+        past->next = recorder->pasts;
+        recorder->pasts = past;
+        if (number >= recorder->next_number)
+                recorder->next_number = number + 1;
+        return past;
+}
+
+static int load_names(struct recorder *recorder, struct store_txn *txn)
+{
+        const struct store_ops *ops = txn->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek(txn, STORE_STREAMS, key_stream(0), &cursor);
+        while (!code) {
+                struct stream_name name;
+                code = stream_name_read(cursor.value, &name);
+                if (!code) {
+                        past_new(recorder, cursor.key.stream, &name);
+                        code = ops->next(&cursor);
+                }
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* The last day that the stream was written in. */
+static int load_day(struct past *past, struct store_txn *txn)
+{
+        const struct store_ops *ops = txn->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek_back(txn, STORE_DAYS, key_day(past->number, UINT32_MAX), &cursor);
+        if (!code && cursor.key.stream == past->number) {
+                past->recorded = true;
+                past->day = (uint32_t)cursor.key.major;
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* The mark in past->day; a day that was announced but never committed is passed over. */
+static int load_mark(struct recorder *recorder, struct past *past, struct error *error)
+{
+        const struct store_ops *ops = recorder->store->ops;
+        struct store_txn txn;
+        struct bytes value;
+        int code = ops->begin(recorder->store, past->day, false, &txn, error);
+        if (code)
+                return code;
+        code = ops->get(&txn, STORE_MARKS, key_mark(past->number), &value);
+        code = code ? code : mark_read(value, &past->mark);
+        if (!code && past->mark.gap_open) {
+                code = ops->get(
+                    &txn, STORE_GAPS, key_position(past->number, past->mark.gap_position), &value);
+                code = code ? code : gap_read(value, &past->gap);
+                if (code == ERR_NOT_FOUND)
+                        code = ERR_CORRUPT;
+        }
+        ops->abort(&txn);
+        return code;
+}
+
+static int load_past(
+    struct recorder *recorder, struct store_txn *meta, struct past *past, struct error *error)
+{
+        const struct store_ops *ops = recorder->store->ops;
+        int code = load_day(past, meta);
+        while (!code && past->recorded) {
+                code = load_mark(recorder, past, error);
+                if (code != ERR_NOT_FOUND)
+                        break;
+                struct store_cursor cursor;
+                past->recorded = past->day &&
+                    !ops->seek_back(
+                        meta, STORE_DAYS, key_day(past->number, past->day - 1), &cursor) &&
+                    cursor.key.stream == past->number;
+                if (past->recorded)
+                        past->day = (uint32_t)cursor.key.major;
+                ops->done(&cursor);
+                code = 0;
+        }
+        return code;
+}
+
+static int load_pasts(struct recorder *recorder, struct error *error)
+{
+        struct store_txn meta;
+        int code = recorder->store->ops->begin(recorder->store, STORE_META, false, &meta, error);
+        if (code)
+                return code;
+        code = load_names(recorder, &meta);
+        for (struct past *past = recorder->pasts; past && !code; past = past->next)
+                code = load_past(recorder, &meta, past, error);
+        recorder->store->ops->abort(&meta);
+        if (code)
+                error_set(error, code,
+                    "the store's streams cannot be read (%s): run obrebuild verify",
+                    error_name(code));
+        return code;
+}
+
+int recorder_open(struct recorder **ret_recorder, struct store *store,
+    const struct record_options *options, struct error *error)
+{
+        struct recorder *recorder = memory_new(sizeof(*recorder));
+        recorder->store = store;
+        recorder->options = *options;
+        recorder->next_number = 1;
+        if (!recorder->options.queue_size)
+                recorder->options.queue_size = LIMIT_QUEUE_SIZE;
+        int code = load_pasts(recorder, error);
+        if (!code)
+                code = writer_open(&recorder->writer, store, options->without_thread, error);
+        if (code) {
+                for (struct past *past = recorder->pasts, *next; past; past = next) {
+                        next = past->next;
+                        free(past);
+                }
+                free(recorder);
+                return code;
+        }
+        recorder->batch = writer_batch(recorder->writer);
+        *ret_recorder = recorder;
+        return 0;
+}
+
+static struct past *recorder_past(struct recorder *recorder, const struct stream_name *name)
+{
+        for (struct past *past = recorder->pasts; past; past = past->next) {
+                if (!strcmp(past->name.exchange, name->exchange) &&
+                    !strcmp(past->name.symbol, name->symbol) && past->name.kind == name->kind)
+                        return past;
+        }
+        struct past *past = past_new(recorder, recorder->next_number, name);
+        struct buffer value;
+        buffer_init(&value, 4096);
+        stream_name_write(&value, name);
+        batch_put(recorder->batch, STORE_META, STORE_STREAMS, key_stream(past->number),
+            buffer_bytes(&value));
+        buffer_deinit(&value);
+        return past;
+}
+
+/* Take up the numbers where the earlier record ended, and open the gap that lies between. */
+static void stream_continue(struct record_stream *stream, int64_t now_ns)
+{
+        struct past *past = stream->past;
+        struct mark_record *mark = &stream->mark;
+        uint32_t today = day_of_time(now_ns);
+        *mark = past->mark;
+        stream->gap = past->gap;
+        mark->clean = mark->removed = false;
+        if (today > past->day)
+                stream_enter_day(stream, today);
+        else
+                stream->day = past->day;
+        stream->day_known = today <= past->day;
+        enum gap_cause cause = past->mark.removed ? GAP_REMOVED
+            : past->mark.clean                    ? GAP_STOPPED
+                                                  : GAP_CRASHED;
+        if (mark->gap_open)
+                stream_write_gap(stream);
+        else
+                stream_open_gap(stream, cause, now_ns, "");
+}
+
+static struct record_stream *stream_new(
+    struct recorder *recorder, struct past *past, const struct scale *scale)
+{
+        struct record_stream *stream = memory_new(sizeof(*stream));
+        stream->recorder = recorder;
+        stream->past = past;
+        stream->scale = *scale;
+        book_init(&stream->book);
+        block_init(&stream->open);
+        block_init(&stream->sealed);
+        buffer_init(&stream->levels, 2 * (LIMIT_BOOK_LEVELS + 1) * sizeof(struct level));
+        event_log_init(&stream->run.log, LIMIT_HEADLESS_SIZE);
+        event_log_init(&stream->tail, LIMIT_HEADLESS_SIZE);
+        stream->next = recorder->streams;
+        recorder->streams = stream;
+        recorder->stream_count++;
+        past->stream = stream;
+        return stream;
+}
+
+int record_stream_open(struct recorder *recorder, const struct stream_name *name,
+    const struct scale *scale, int64_t now_ns, struct record_stream **ret_stream,
+    struct error *error)
+{
+        if (recorder->stream_count == LIMIT_SYMBOLS)
+                return error_set(error, ERR_FULL, "%s:%s: at most %d symbols are recorded",
+                    name->exchange, name->symbol, LIMIT_SYMBOLS);
+        struct past *past = recorder_past(recorder, name);
+        if (past->stream)
+                return error_set(
+                    error, ERR_BUSY, "%s:%s is recorded already", name->exchange, name->symbol);
+        struct record_stream *stream = stream_new(recorder, past, scale);
+        if (past->recorded) {
+                stream_continue(stream, now_ns);
+        } else {
+                stream->mark.next_position = 1;
+                stream_enter_day(stream, day_of_time(now_ns));
+        }
+        *ret_stream = stream;
+        return 0;
+}
+
+static void stream_free(struct record_stream *stream)
+{
+        struct recorder *recorder = stream->recorder;
+        struct record_stream **link = &recorder->streams;
+        while (*link != stream)
+                link = &(*link)->next;
+        *link = stream->next;
+        recorder->stream_count--;
+        stream->past->stream = NULL;
+        book_deinit(&stream->book);
+        block_deinit(&stream->open);
+        block_deinit(&stream->sealed);
+        buffer_deinit(&stream->levels);
+        event_log_deinit(&stream->run.log);
+        event_log_deinit(&stream->tail);
+        free(stream);
+}
+
+void record_stream_close(struct record_stream *stream, int64_t now_ns, bool removed)
+{
+        (void)now_ns;
+        if (!stream->recorder->suspended)
+                stream_seal(stream);
+        if (stream->day_known) {
+                stream->mark.clean = true;
+                stream->mark.removed = removed;
+                stream_write_mark(stream);
+        }
+        stream_free(stream);
+}
+
+/* Midnight has passed without an event: begin the day with an image all the same, each stream at a
+ * moment of its own. */
+static void stream_roll_quiet(struct record_stream *stream, int64_t now_ns)
+{
+        uint32_t today = day_of_time(now_ns);
+        int64_t spread = (int64_t)(stream->past->number * UINT32_C(2654435761) >> 16) % 1000;
+        if (stream->has_book && today > stream->day &&
+            now_ns - day_start_ns(today) > spread * (DAY_SPREAD_NS / 1000))
+                stream_roll(stream, today, now_ns);
+}
+
+static void stream_flush(struct record_stream *stream)
+{
+        block_write(
+            &stream->open, stream->recorder->batch, stream->day, stream->past->number, FRAME_OPEN);
+        if (stream->dirty && stream->day_known)
+                stream_write_mark(stream);
+}
+
+static void recorder_suspend(struct recorder *recorder, size_t waiting)
+{
+        log_error("store: %zu bytes wait to be written, the limit is reached: events are not "
+                  "recorded until "
+                  "it has drained; the gap will be stored",
+            waiting);
+        for (struct record_stream *stream = recorder->streams; stream; stream = stream->next)
+                stream->suspended = stream->mark;
+        recorder->suspended = true;
+}
+
+/* The store holds what it held when the queue ran over; from there on there is a gap. */
+static void stream_resume(struct record_stream *stream, int64_t now_ns)
+{
+        struct mark_record *mark = &stream->mark;
+        const struct mark_record *suspended = &stream->suspended;
+        if (suspended->next_position) { /* else it was opened meanwhile */
+                mark->gap_open = suspended->gap_open;
+                mark->gaps = suspended->gaps;
+                mark->epoch = suspended->epoch;
+        }
+        block_clear(&stream->open);
+        block_clear(&stream->sealed);
+        if (mark->gap_open)
+                stream_write_gap(stream);
+        stream_open_gap(stream, GAP_OVERFLOW, now_ns, "the writer could not keep up");
+        if (stream->has_book) {
+                stream_begin_epoch(stream, EPOCH_GAP, now_ns);
+                stream_write_image(stream, 0, now_ns, 0);
+        } else {
+                run_resume(stream);
+        }
+}
+
+static void recorder_resume(struct recorder *recorder, int64_t now_ns)
+{
+        log_info("store: the queue has drained, recording again");
+        recorder->suspended = false;
+        for (struct record_stream *stream = recorder->streams; stream; stream = stream->next)
+                stream_resume(stream, now_ns);
+}
+
+static void recorder_submit(struct recorder *recorder)
+{
+        if (!recorder->batch->op_count)
+                return;
+        writer_submit(recorder->writer, recorder->batch);
+        recorder->batch = writer_batch(recorder->writer);
+}
+
+void recorder_tick(struct recorder *recorder, int64_t now_ns)
+{
+        size_t waiting = writer_stats(recorder->writer).queue_bytes;
+        if (recorder->suspended) {
+                if (waiting > recorder->options.queue_size / 2)
+                        return;
+                recorder_resume(recorder, now_ns);
+        }
+        for (struct record_stream *stream = recorder->streams; stream; stream = stream->next) {
+                stream_roll_quiet(stream, now_ns);
+                stream_flush(stream);
+        }
+        waiting += batch_bytes(recorder->batch);
+        recorder_submit(recorder);
+        if (waiting > recorder->options.queue_size)
+                recorder_suspend(recorder, waiting);
+}
+
+void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t step_ns)
+{
+        char text[64];
+        int size = snprintf(text, sizeof(text), "clock_step_ns=%lld", (long long)step_ns);
+        batch_put(recorder->batch, day_of_time(now_ns), STORE_NOTES, key_note(now_ns),
+            (struct bytes){(const uint8_t *)text, (size_t)size});
+}
+
+struct record_stats recorder_stats(struct recorder *recorder)
+{
+        struct writer_stats stats = writer_stats(recorder->writer);
+        return (struct record_stats){stats.commits, stats.failed_commits, stats.bytes_written,
+            stats.queue_bytes, recorder->suspended};
+}
+
+int recorder_close(struct recorder *recorder, int64_t now_ns, int64_t wait_ns, struct error *error)
+{
+        while (recorder->streams)
+                record_stream_close(recorder->streams, now_ns, false);
+        recorder_submit(recorder);
+        int code = writer_close(recorder->writer, wait_ns, error);
+        batch_free(recorder->batch);
+        for (struct past *past = recorder->pasts, *next; past; past = next) {
+                next = past->next;
+                free(past);
+        }
+        free(recorder);
+        return code;
+}
+
+bool record_has_book(const struct record_stream *stream)
+{
+        return stream->has_book;
+}
+
+const struct book *record_book(const struct record_stream *stream)
+{
+        return &stream->book;
+}
+
+const struct scale *record_scale(const struct record_stream *stream)
+{
+        return &stream->scale;
+}
+
+uint64_t record_gap_count(const struct record_stream *stream)
+{
+        return stream->gap_total;
+}

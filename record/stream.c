@@ -1,0 +1,367 @@
+/* One stream: its events, images, gaps and days, put into the batch in hand. */
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "record/internal.h"
+#include "store/layout.h"
+
+/* Nothing reaches the store while the queue runs over: the gap covers it. */
+static bool stream_is_muted(const struct record_stream *stream)
+{
+        return stream->recorder->suspended;
+}
+
+static struct batch *stream_batch(struct record_stream *stream)
+{
+        return stream->recorder->batch;
+}
+
+static uint32_t stream_number(const struct record_stream *stream)
+{
+        return stream->past->number;
+}
+
+static void stream_put(struct record_stream *stream, enum store_table table, struct store_key key,
+    const struct buffer *value)
+{
+        uint32_t place = store_table_is_meta(table) ? STORE_META : stream->day;
+        batch_put(stream_batch(stream), place, table, key, buffer_bytes(value));
+}
+
+/* Make the store know of the stream's day before its first frame there. */
+static void stream_touch_day(struct record_stream *stream)
+{
+        stream->dirty = true;
+        if (stream->day_known)
+                return;
+        struct buffer empty = {0};
+        stream_put(stream, STORE_DAYS, key_day(stream_number(stream), stream->day), &empty);
+        stream->day_known = true;
+}
+
+void stream_seal(struct record_stream *stream)
+{
+        struct block *sealed = &stream->sealed;
+        block_clear(&stream->open);
+        if (!sealed->info.events)
+                return;
+        const struct frame_info *info = &sealed->info;
+        int64_t time_from = info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
+        batch_erase(stream_batch(stream), stream->day, stream_number(stream), sealed->position,
+            stream->mark.next_position - 1, time_from, stream->mark.running_max_ns);
+        block_write(sealed, stream_batch(stream), stream->day, stream_number(stream), 0);
+        stream->dirty = true;
+}
+
+void stream_write_mark(struct record_stream *stream)
+{
+        stream->dirty = false;
+        stream->past->recorded = true;
+        stream->past->day = stream->day;
+        stream->past->mark = stream->mark;
+        stream->past->gap = stream->gap;
+        if (!stream_is_muted(stream))
+                batch_mark(stream_batch(stream), stream->day, stream_number(stream), &stream->mark);
+}
+
+void stream_write_gap(struct record_stream *stream)
+{
+        struct buffer value;
+        if (stream_is_muted(stream))
+                return;
+        buffer_init(&value, 4096);
+        gap_write(&value, &stream->gap);
+        stream_touch_day(stream);
+        stream_put(stream, STORE_GAPS,
+            key_position(stream_number(stream), stream->mark.gap_position), &value);
+        buffer_deinit(&value);
+}
+
+static void stream_write_epoch(struct record_stream *stream)
+{
+        struct buffer value;
+        if (stream_is_muted(stream))
+                return;
+        buffer_init(&value, 4096);
+        epoch_write(&value, &stream->epoch);
+        stream_touch_day(stream);
+        stream_put(
+            stream, STORE_EPOCHS, key_epoch(stream_number(stream), stream->mark.epoch), &value);
+        buffer_deinit(&value);
+}
+
+void stream_begin_epoch(
+    struct record_stream *stream, enum epoch_cause cause, int64_t receive_time_ns)
+{
+        stream->epoch = (struct epoch_record){.cause = stream->mark.epoch ? cause : EPOCH_FIRST,
+            .position = stream->mark.next_position,
+            .image_id = stream->book.id,
+            .receive_time_ns = receive_time_ns,
+            .scale = stream->scale};
+        stream->mark.epoch++;
+        stream_write_epoch(stream);
+}
+
+static struct frame_info image_info(const struct record_stream *stream, uint32_t flags,
+    int64_t receive_time_ns, uint32_t corrections)
+{
+        const struct mark_record *mark = &stream->mark;
+        int64_t time_ns = mark->timed ? mark->running_max_ns : receive_time_ns;
+        struct frame_info info = {
+            .kind = FRAME_IMAGE,
+            .method = METHOD_PLAIN,
+            .flags = flags | (mark->timed ? FRAME_TIMED : 0),
+            .scale = stream->scale,
+            .epoch = mark->epoch,
+            .segment = mark->next_position,
+            .events = 1,
+            .corrections = corrections,
+            .first_id = stream->book.id,
+            .last_id = stream->book.id,
+            .first_event_time_ns = time_ns,
+            .last_event_time_ns = time_ns,
+            .min_event_time_ns = time_ns,
+            .max_event_time_ns = time_ns,
+            .running_max_ns = mark->timed ? mark->running_max_ns : 0,
+            .first_receive_time_ns = receive_time_ns,
+            .last_receive_time_ns = receive_time_ns,
+        };
+        for (enum side s = 0; s < SIDES; s++) {
+                info.level_updates += (uint32_t)book_count(&stream->book, s);
+                if (stream->book.bounded[s])
+                        info.flags |= (uint32_t)FRAME_BOUNDED_BID << s;
+                info.horizon[s] = stream->book.horizon[s];
+        }
+        return info;
+}
+
+/* The book as one event of inserts. */
+static struct event image_event(struct record_stream *stream, const struct frame_info *info)
+{
+        struct event event = {.event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns,
+            .first_id = info->first_id,
+            .last_id = info->last_id};
+        buffer_clear(&stream->levels);
+        struct level *levels = (struct level *)(void *)buffer_reserve(
+            &stream->levels, (info->level_updates + 1) * sizeof(struct level));
+        for (enum side s = 0; s < SIDES; s++) {
+                event.count[s] = (uint32_t)book_count(&stream->book, s);
+                event.levels[s] = levels;
+                book_levels(&stream->book, s, levels);
+                levels += event.count[s];
+        }
+        return event;
+}
+
+void stream_write_image(
+    struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections)
+{
+        stream->updates_since_image = 0;
+        stream->image_receive_ns = receive_time_ns;
+        if (stream_is_muted(stream))
+                return;
+        stream_seal(stream);
+        stream_touch_day(stream);
+        struct frame_info info = image_info(stream, flags, receive_time_ns, corrections);
+        struct event event = image_event(stream, &info);
+        struct plain_encoder *encoder = &stream->open.encoder;
+        plain_begin(encoder, &stream->scale);
+        int code = plain_add(encoder, &event);
+        assert(!code); /* LIMIT_BOOK_LEVELS of the worst levels fit into a block */
+        (void)code;
+        batch_begin_frame(stream_batch(stream), stream->day, stream_number(stream),
+            stream->mark.next_position, &info);
+        plain_finish(encoder, &stream_batch(stream)->arena);
+        batch_end_frame(stream_batch(stream));
+        stream->segment = stream->mark.next_position++;
+        stream->mark.images++;
+}
+
+/* Leave one day and begin the next one, whole in itself. A stream without a book stays in its day
+ * until the image comes. */
+void stream_enter_day(struct record_stream *stream, uint32_t day)
+{
+        struct mark_record *mark = &stream->mark;
+        if (stream->day_known) {
+                stream_seal(stream);
+                stream_write_mark(stream);
+        }
+        stream->day = day;
+        stream->day_known = false;
+        mark->first_position = mark->next_position;
+        mark->events = mark->level_updates = mark->images = mark->gaps = 0;
+        mark->image_bytes = mark->change_bytes = 0;
+        mark->first_event_time_ns = 0;
+}
+
+/* An image from our own book opens the day; the epoch goes on, its record is repeated there. */
+void stream_roll(struct record_stream *stream, uint32_t day, int64_t receive_time_ns)
+{
+        stream_enter_day(stream, day);
+        if (stream->mark.gap_open)
+                stream_write_gap(stream);
+        stream->epoch.position = stream->mark.next_position;
+        stream_write_epoch(stream);
+        stream_write_image(stream, 0, receive_time_ns, 0);
+}
+
+static void stream_cut(struct record_stream *stream, const struct event *event)
+{
+        const struct record_options *options = &stream->recorder->options;
+        const struct frame_info *info = &stream->sealed.info;
+        if (info->events &&
+            (event->receive_time_ns - info->first_receive_time_ns >= options->seal_after_ns ||
+                info->level_updates + event_level_count(event) > options->seal_levels))
+                stream_seal(stream);
+}
+
+static void mark_count(struct mark_record *mark, const struct event *event)
+{
+        if (!mark->events)
+                mark->first_event_time_ns = event->event_time_ns;
+        mark->events++;
+        mark->level_updates += event_level_count(event);
+        mark->next_position++;
+}
+
+static void mark_advance_time(struct mark_record *mark, const struct event *event)
+{
+        if (!mark->timed || event->event_time_ns > mark->running_max_ns)
+                mark->running_max_ns = event->event_time_ns;
+        if (mark->running_max_ns - event->event_time_ns > mark->fall_back_ns)
+                mark->fall_back_ns = mark->running_max_ns - event->event_time_ns;
+        mark->timed = true;
+}
+
+/* Encode one event at the next position, into the open block and into the one to be sealed. */
+void stream_add(struct record_stream *stream, uint8_t kind, const struct event *event)
+{
+        struct mark_record *mark = &stream->mark;
+        stream_cut(stream, event);
+        struct block_start start = {kind, &stream->scale, mark->epoch, stream->segment,
+            mark->next_position, mark->timed, mark->running_max_ns};
+        if (!stream_is_muted(stream)) {
+                if (block_add(&stream->sealed, &start, event)) {
+                        stream_seal(stream);
+                        int code = block_add(&stream->sealed, &start, event);
+                        assert(!code); /* LIMIT_EVENT_LEVELS of the worst levels fit into a block */
+                        (void)code;
+                }
+                block_add(&stream->open, &start, event);
+                stream_touch_day(stream);
+                mark_count(mark, event);
+        }
+        mark_advance_time(mark, event);
+}
+
+static bool image_is_due(const struct record_stream *stream, const struct event *event)
+{
+        const struct record_options *options = &stream->recorder->options;
+        int64_t age = event->receive_time_ns - stream->image_receive_ns;
+        uint64_t levels = book_count(&stream->book, SIDE_BID) + book_count(&stream->book, SIDE_ASK);
+        if (age >= options->image_max_ns)
+                return true;
+        return age >= options->image_min_ns &&
+            stream->updates_since_image > options->image_factor * levels;
+}
+
+/* When ids are missing, nothing is known after the last good event. When the feed or the logger
+ * ended, the book is good for as long as the connection was proved alive. */
+static int64_t gap_begin(const struct mark_record *mark, enum gap_cause cause)
+{
+        bool unknown = cause == GAP_SEQUENCE || cause == GAP_CROSSED || cause == GAP_SILENT;
+        return unknown ? mark->last_event_time_ns : mark->recorded_until_ns;
+}
+
+void stream_open_gap(
+    struct record_stream *stream, enum gap_cause cause, int64_t now_ns, const char *detail)
+{
+        struct mark_record *mark = &stream->mark;
+        if (mark->gap_open || !mark->epoch)
+                return;
+        stream->gap = (struct gap_record){.cause = (uint8_t)cause,
+            .open = true,
+            .epoch = mark->epoch,
+            .from_id = mark->last_id,
+            .from_time_ns = mark->last_position ? gap_begin(mark, cause) : now_ns,
+            .from_receive_ns = mark->last_position ? mark->last_receive_ns : now_ns,
+            .from_position = mark->last_position};
+        snprintf(stream->gap.detail, sizeof(stream->gap.detail), "%s", detail ? detail : "");
+        mark->gap_open = true;
+        mark->gap_position = mark->next_position;
+        mark->gaps++;
+        stream->gap_total++;
+        stream_write_gap(stream);
+}
+
+/* The first event of the new epoch: after it the book is exact again. */
+static void stream_close_gap(struct record_stream *stream, const struct event *event)
+{
+        struct mark_record *mark = &stream->mark;
+        struct gap_record *gap = &stream->gap;
+        gap->open = false;
+        gap->to_id = event->last_id;
+        gap->to_time_ns = event->event_time_ns;
+        gap->to_receive_ns = event->receive_time_ns;
+        gap->to_position = mark->next_position;
+        stream_write_gap(stream);
+        mark->gap_open = false;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+        return a > b ? a : b;
+}
+
+static void mark_good_event(struct mark_record *mark, const struct event *event, uint64_t position)
+{
+        int64_t until = mark->last_position ? mark->recorded_until_ns : event->event_time_ns;
+        mark->last_position = position;
+        mark->last_id = event->last_id;
+        mark->last_event_time_ns = event->event_time_ns;
+        mark->last_receive_ns = event->receive_time_ns;
+        mark->recorded_until_ns = later(until, event->event_time_ns);
+        mark->recorded_until_receive_ns =
+            later(mark->recorded_until_receive_ns, event->receive_time_ns);
+}
+
+/* The exchange's clock goes on as ours does since its last word. */
+void record_alive(struct record_stream *stream, int64_t receive_time_ns)
+{
+        struct mark_record *mark = &stream->mark;
+        if (!stream->has_book || mark->gap_open || !mark->last_position ||
+            stream_is_muted(stream) || receive_time_ns <= mark->recorded_until_receive_ns)
+                return;
+        int64_t silence = receive_time_ns - mark->last_receive_ns;
+        mark->recorded_until_receive_ns = receive_time_ns;
+        mark->recorded_until_ns =
+            later(mark->recorded_until_ns, mark->last_event_time_ns + silence);
+        stream->dirty = true;
+}
+
+int record_event(struct record_stream *stream, const struct event *event)
+{
+        uint32_t day = day_of_time(event->receive_time_ns);
+        if (day > stream->day && !stream_is_muted(stream))
+                stream_roll(stream, day, event->receive_time_ns);
+        int code = book_apply(&stream->book, event);
+        if (code)
+                return code;
+        if (book_is_crossed(&stream->book))
+                return ERR_GAP;
+        if (stream->mark.gap_open && !stream_is_muted(stream))
+                stream_close_gap(stream, event);
+        uint64_t position = stream->mark.next_position;
+        stream_add(stream, FRAME_CHANGES, event);
+        if (!stream_is_muted(stream))
+                mark_good_event(&stream->mark, event, position);
+        stream->updates_since_image += event_level_count(event);
+        if (stream->tail_kept && event_log_append(&stream->tail, event))
+                stream->tail_kept = false;
+        if (image_is_due(stream, event))
+                stream_write_image(stream, 0, event->receive_time_ns, 0);
+        return 0;
+}

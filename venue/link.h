@@ -1,0 +1,131 @@
+/* The life of a group of symbols' connections to one exchange.
+ *
+ * One connection at a time carries all symbols of the group; before the exchange ends it (24 h, or
+ * when it says that it will) a second one is brought up beside it, and the first is let go once the
+ * second carries everything. Pure: inputs are functions with their time, link_next gives what is to
+ * be done until there is no more. Limits: Binance, "WebSocket limits": 1,024 streams a connection,
+ * 5 messages a second, 24 h; a SUBSCRIBE of over 4,096 bytes freezes the connection. */
+#ifndef VENUE_LINK_H
+#define VENUE_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_MEMBERS_MAX 1024
+#define LINK_BATCH_MAX 100   /* names in one command */
+#define LINK_BATCH_SIZE 3800 /* bytes of names in one command */
+#define LINK_COMMAND_NS INT64_C(350000000)
+#define LINK_ACK_NS INT64_C(10000000000)
+#define LINK_OPEN_NS INT64_C(20000000000)
+#define LINK_SILENCE_NS INT64_C(60000000000)
+#define LINK_LIFE_NS (INT64_C(23) * 3600 * 1000000000)
+#define LINK_OVERLAP_NS INT64_C(30000000000) /* both connections carry all for this long, at most  \
+                                              */
+
+enum link_member_state {
+        MEMBER_UNSENT,
+        MEMBER_SENT,
+        MEMBER_SUBSCRIBED,
+        MEMBER_LEAVING, /* to be unsubscribed */
+        MEMBER_GONE,
+};
+
+enum link_connection_state {
+        CONNECTION_NONE,
+        CONNECTION_CONNECTING,
+        CONNECTION_OPEN,
+};
+
+struct link_connection {
+        enum link_connection_state state;
+        uint32_t number;
+        int64_t since_ns; /* of its state */
+        int64_t alive_ns;
+        int64_t command_ns;   /* the last command went out at; */
+        int64_t ack_until_ns; /* its answer must come by; 0: none is awaited */
+        uint32_t pending_id;
+        bool pending_unsubscribe;
+        int64_t complete_ns; /* everything has been subscribed since; 0: not yet */
+        int64_t life_ns;
+        const char *leaving; /* it is to be closed, and why */
+        uint8_t members[LINK_MEMBERS_MAX];
+};
+
+struct link_member {
+        void *user;       /* NULL: the place is free */
+        const char *name; /* of its stream, borrowed */
+        bool bridged;     /* the next connection delivers it */
+};
+
+struct link {
+        struct link_connection connections[2]; /* in use, and its successor */
+        struct link_member members[LINK_MEMBERS_MAX];
+        size_t member_count; /* places ever used */
+        size_t live_count;   /* places in use */
+        int64_t connect_ns;  /* the next attempt, not before */
+        unsigned failures;
+        bool rotate; /* a successor is wanted */
+        uint32_t next_command;
+        uint64_t random;
+        /* news still to be given out by link_next */
+        unsigned report_connection;
+        size_t report_member;
+        enum {
+                REPORT_NONE,
+                REPORT_OPENED,
+                REPORT_SUBSCRIBED,
+                REPORT_CLOSED
+        } report;
+        uint32_t report_number;
+};
+
+enum link_action_kind {
+        LINK_CONNECT,    /* call link_connecting with the number, or link_closed with 0 */
+        LINK_DISCONNECT, /* connection, why */
+        LINK_SUBSCRIBE,  /* send a command with id and the names of the members in the list */
+        LINK_UNSUBSCRIBE,
+        LINK_OPENED, /* tell this member: its next connection is up */
+        LINK_SUBSCRIBED,
+        LINK_CLOSED,
+};
+
+struct link_action {
+        enum link_action_kind kind;
+        uint32_t connection;
+        uint32_t command_id;
+        const char *why;
+        void *user; /* OPENED, SUBSCRIBED, CLOSED: of the member */
+        size_t name_count;
+        const char *names[LINK_BATCH_MAX];
+};
+
+void link_init(struct link *link, uint64_t seed, int64_t now_ns);
+
+/* A place for one more symbol, or -1 if the connection is full. */
+int link_add(struct link *link, const char *name, void *user);
+void link_remove(struct link *link, int member);
+
+void link_connecting(struct link *link, uint32_t connection, int64_t now_ns);
+void link_opened(struct link *link, uint32_t connection, int64_t now_ns);
+void link_closed(struct link *link, uint32_t connection, int64_t now_ns);
+void link_alive(struct link *link, uint32_t connection, int64_t now_ns);
+void link_answered(
+    struct link *link, uint32_t connection, uint32_t command_id, bool refused, int64_t now_ns);
+/* The exchange will end this connection soon. */
+void link_shutdown(struct link *link, uint32_t connection);
+/* Subscribe this member anew: its stream is dead. */
+void link_resubscribe(struct link *link, int member);
+/* The successor delivers this member's events without a hole. */
+void link_bridged(struct link *link, int member, uint32_t connection);
+
+/* The next thing to do at @now_ns, or false. Call until false after each input and each tick. */
+bool link_next(struct link *link, int64_t now_ns, struct link_action *ret_action);
+
+/* The number of the connection in use (0) or its successor (1) if it is open, else 0. */
+uint32_t link_open_number(const struct link *link, int which);
+
+/* The connection in use is open and everything on it is subscribed. */
+bool link_is_complete(const struct link *link);
+
+#endif

@@ -1,0 +1,155 @@
+/* The session of one symbol: when is the book known, what is a gap, what must be fetched.
+ *
+ * Pure: an input (with its time) goes in, actions come out; no socket, no clock, no memory of its
+ * own. The owner carries the actions out in order. Rules: Binance, "How to manage a local order
+ * book correctly" (2025-11-12), with the corrections that recorded traffic asks for.
+ *
+ *   connecting -> subscribing -> buffering (until an image bridges) -> live -> buffering ... */
+#ifndef VENUE_SESSION_H
+#define VENUE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum session_state {
+        SESSION_CONNECTING,
+        SESSION_SUBSCRIBING,
+        SESSION_BUFFERING,
+        SESSION_LIVE,
+        SESSION_REFUSED,
+};
+
+enum fetch_purpose {
+        FETCH_FIRST,   /* there is no book */
+        FETCH_RESYNC,  /* the book was lost */
+        FETCH_REFRESH, /* a book is there; compare and correct it */
+        FETCH_PROBE,   /* only its id: is the stream dead or quiet? */
+        FETCH_PURPOSES,
+};
+
+enum session_input_kind {
+        INPUT_OPENED,       /* a connection for this symbol is up */
+        INPUT_SUBSCRIBED,   /* ... and the subscription acknowledged */
+        INPUT_CLOSED,       /* ... and gone */
+        INPUT_EVENT,        /* first_id..last_id came on it */
+        INPUT_IMAGE,        /* the fetch with this number answered: id, crossed */
+        INPUT_FETCH_FAILED, /* ... failed; at the earliest again at retry_ns */
+        INPUT_REFUSED,      /* the exchange does not know the symbol */
+        INPUT_CROSSED,      /* the last event, or one behind the image, crossed the book */
+        INPUT_NOT_CARRIED,  /* a correction could not be carried forward */
+        INPUT_TICK,
+};
+
+struct session_input {
+        enum session_input_kind kind;
+        int64_t now_ns; /* monotonic */
+        uint32_t connection;
+        int64_t first_id, last_id; /* EVENT; CROSSED behind an image: what is kept of the run */
+        bool kept;                 /* CROSSED: the event is kept already */
+        uint32_t fetch;            /* IMAGE, FETCH_FAILED: number of the fetch */
+        int64_t image_id;
+        bool image_crossed;
+        int64_t retry_ns;
+};
+
+enum session_action_kind {
+        ACTION_KEEP,        /* store the event without a book (new_run: nothing before it counts) */
+        ACTION_APPLY,       /* apply and record the event */
+        ACTION_DROP,        /* a duplicate, or from an old connection */
+        ACTION_HOLD,        /* hold it in memory: it is ahead, the other connection fills in */
+        ACTION_FORGET_HELD, /* what is held is of no use */
+        ACTION_REPLAY_HELD, /* give what is held again, as events of this connection */
+        ACTION_FETCH,       /* ask for an image: purpose, fetch number */
+        ACTION_USE_IMAGE,   /* the image of this answer is the book */
+        ACTION_WAIT_IMAGE,  /* keep the image of this answer: our book has not reached it yet */
+        ACTION_CORRECT,     /* carry the image (kept or of this answer) forward, replace the book */
+        ACTION_FORGET_IMAGE,
+        ACTION_GAP,         /* the book is lost: cause */
+        ACTION_RESUBSCRIBE, /* the subscription is dead */
+        ACTION_LIVE,        /* for the log: the book is live */
+};
+
+enum session_gap {
+        SESSION_GAP_SEQUENCE,
+        SESSION_GAP_DISCONNECT,
+        SESSION_GAP_CROSSED,
+        SESSION_GAP_SILENT,
+};
+
+struct session_action {
+        enum session_action_kind kind;
+        bool new_run;
+        enum fetch_purpose purpose;
+        uint32_t fetch;
+        enum session_gap gap;
+        int64_t expected_id; /* GAP: the id that should have come */
+        const char *why;     /* one word or two, for the log and the trace */
+};
+
+#define SESSION_ACTIONS_MAX 8
+
+struct session_actions {
+        unsigned count;
+        struct session_action list[SESSION_ACTIONS_MAX];
+};
+
+struct session {
+        enum session_state state;
+        uint32_t primary, secondary; /* connections; 0: none */
+        bool subscribed;             /* the primary's subscription is acknowledged */
+        bool secondary_subscribed;
+
+        bool has_book;
+        int64_t id;       /* of the book */
+        bool any_id;      /* an empty image without an id: any event may follow */
+        bool unconfirmed; /* the connection was lost since the last event; the ids will tell */
+
+        bool has_run; /* events without a book */
+        int64_t run_first, run_last;
+
+        bool has_held;
+        int64_t held_first, held_last;
+
+        bool fetching;
+        enum fetch_purpose purpose;
+        uint32_t fetch;    /* number of the newest fetch */
+        int64_t retry_ns;  /* fetch again at, where no fetch is under way; 0: not planned */
+        unsigned failures; /* in a row, for the back-off */
+
+        bool waiting_image;
+        int64_t waiting_id, waiting_until_ns;
+
+        int64_t refresh_ns; /* next re-image */
+        int64_t refresh_period_ns;
+        int64_t last_event_ns;            /* anything heard of this symbol */
+        int64_t probe_after_ns;           /* silence before the next probe; grows while quiet */
+        bool probe_pending;               /* the exchange is ahead of us ... */
+        int64_t probe_id, probe_until_ns; /* ... and we must have reached it by then */
+        uint64_t random;
+};
+
+#define SESSION_PROBE_MIN_NS INT64_C(60000000000)
+#define SESSION_PROBE_MAX_NS INT64_C(600000000000)
+#define SESSION_PROBE_GRACE_NS INT64_C(5000000000)
+#define SESSION_WAIT_IMAGE_NS INT64_C(30000000000)
+
+/* @seed: of the back-off's jitter. */
+void session_init(
+    struct session *session, int64_t refresh_period_ns, uint64_t seed, int64_t now_ns);
+
+/* One step. @ret_actions is filled anew. */
+void session_step(struct session *session, const struct session_input *input,
+    struct session_actions *ret_actions);
+
+/* The owner could not keep more: an image must reach this event now, or what is held is gone. */
+void session_run_began(struct session *session, int64_t first_id);
+void session_held_lost(struct session *session);
+
+/* More levels are wanted than the last image had: refresh soon. */
+void session_refresh_soon(struct session *session, int64_t at_ns);
+
+const char *session_state_name(enum session_state state);
+const char *session_gap_name(enum session_gap gap);
+const char *fetch_purpose_name(enum fetch_purpose purpose);
+
+#endif

@@ -1,0 +1,168 @@
+/* The running logger: which symbols it follows, and what connects them to the stages.
+ *
+ * Everything here belongs to the loop's thread. */
+#ifndef LOGGER_APP_H
+#define LOGGER_APP_H
+
+#include "base/settings.h"
+#include "book/log.h"
+#include "record/record.h"
+#include "venue/budget.h"
+#include "venue/feed.h"
+#include "venue/link.h"
+#include "venue/rest.h"
+#include "venue/session.h"
+#include "venue/venue.h"
+
+#define SITE_LINKS_MAX 16
+#define HELD_SIZE (4u << 20) /* events that wait for the other connection, a symbol */
+#define FIRST_IMAGES_DEEP 20 /* with more first images waiting, shallow ones go first */
+#define FIRST_IMAGE_SHALLOW 1000
+#define DEEPER_AFTER_NS INT64_C(60000000000)
+
+struct app;
+struct site;
+
+struct held_image {
+        bool there;
+        struct image image;
+        struct level_list list;
+};
+
+/* One symbol that is followed. */
+struct tracked {
+        struct tracked *next;
+        struct site *site;
+        char symbol[LIMIT_SYMBOL_SIZE + 1];
+        char stream_name[LIMIT_SYMBOL_SIZE + 16];
+        struct symbol_info info;
+        struct session session;
+        struct record_stream *stream; /* NULL until the exchange has confirmed the symbol */
+        struct link *link;
+        int member;
+        struct event_log held;
+        struct held_image waiting;
+        uint64_t events, bad_messages;
+        bool refused;
+        bool shallow; /* the book's image was less deep than wanted */
+};
+
+/* A connection of a link, by its number. */
+struct live_connection {
+        uint32_t number;
+        struct link *link;
+        int64_t alive_wall_ns;
+};
+
+/* One exchange at one address. */
+struct site {
+        struct app *app;
+        const struct venue *venue;
+        struct rest_url ws, rest;
+        char rest_base[1400];
+        struct budget budget;
+        struct link *links[SITE_LINKS_MAX];
+        size_t link_count;
+        struct tracked *tracked;
+        size_t tracked_count;
+        struct tracked **by_name; /* hash table, open addressing */
+        size_t by_name_size;
+        struct live_connection connections[SITE_LINKS_MAX * 2];
+
+        char addresses[REST_ADDRESSES][REST_ADDRESS_SIZE];
+        size_t address_count, address_next;
+        bool resolving;
+        int64_t resolved_ns;
+        int64_t resolve_retry_ns;
+        struct link *connect_wanted[SITE_LINKS_MAX]; /* wait for the look-up */
+        size_t names_waiting;                        /* exchangeInfo requests under way */
+};
+
+enum request_kind {
+        REQUEST_NAMES,
+        REQUEST_IMAGE,
+        REQUEST_RESOLVE,
+};
+
+/* One REST job, from the queue of the budget until its answer. */
+struct request {
+        enum request_kind kind;
+        bool used;
+        struct site *site;
+        struct tracked *tracked; /* IMAGE */
+        enum fetch_purpose purpose;
+        uint32_t fetch;
+        uint32_t limit;
+        struct tracked **names; /* NAMES */
+        size_t name_count;
+        unsigned failures;
+        int64_t retry_mono_ns; /* NAMES that failed: again at; 0: none */
+};
+
+struct app {
+        struct settings *settings;
+        struct store *store;
+        struct recorder *recorder;
+        struct feed *feed;
+        struct rest *rest;
+        struct json_parser *parser;
+        struct level_list list; /* of the message in hand */
+        struct site *sites;
+        size_t site_count;
+        struct request *requests;
+        size_t request_count;
+
+        unsigned period_ms;
+        uint32_t depth;
+        int64_t receive_unit_ns;
+        int64_t refresh_period_ns;
+
+        int64_t mono_ns, wall_ns; /* of the present turn of the loop */
+        int64_t clock_offset_ns;  /* wall - monotonic, when last looked */
+        int64_t turn_ns;          /* the next turn */
+        int64_t second_ns;        /* the next turn of the second */
+        uint64_t messages, message_bytes, bad_messages, other_messages, clock_steps;
+        uint64_t shown_messages;
+        bool failed; /* nothing is left to do */
+};
+
+/* tracked.c: sessions, and what their actions mean */
+struct tracked *tracked_find(struct site *site, const char *symbol, size_t size);
+int tracked_add(struct site *site, const char *symbol, struct error *error);
+void tracked_begin(struct tracked *tracked);
+void tracked_refuse(struct tracked *tracked, const char *why);
+void tracked_event(struct tracked *tracked, uint32_t connection, const struct event *event);
+void tracked_connection(struct tracked *tracked, enum session_input_kind kind, uint32_t connection);
+void tracked_image(struct tracked *tracked, uint32_t fetch, const struct image *image);
+void tracked_fetch_failed(struct tracked *tracked, uint32_t fetch, int64_t retry_mono_ns);
+void tracked_tick(struct tracked *tracked);
+void tracked_free(struct tracked *tracked);
+
+/* messages.c: from text to events */
+void message_received(struct site *site, struct link *link, uint32_t connection, char *text,
+    size_t size, int64_t receive_time_ns);
+int64_t cut_receive_time(const struct app *app, int64_t time_ns);
+
+/* requests.c: REST */
+void request_names(struct site *site, struct tracked **names, size_t count);
+void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch);
+void request_resolve(struct site *site);
+void requests_tick(struct app *app);
+void requests_answers(struct app *app);
+void requests_free(struct app *app);
+
+/* connections.c: links and the feed */
+int connections_join(struct tracked *tracked, struct error *error);
+void connections_tick(struct site *site);
+void connections_resolved(struct site *site);
+void connections_resubscribe(struct tracked *tracked);
+struct live_connection *connection_find(struct app *app, uint32_t number, struct site **ret_site);
+extern const struct feed_callbacks connections_callbacks;
+
+/* app.c */
+int app_open(struct app *app, struct settings *settings, struct error *error);
+int app_run(struct app *app, const bool volatile *stop);
+int app_close(struct app *app, struct error *error);
+int app_check(struct settings *settings, struct error *error);
+
+#endif

@@ -1,0 +1,120 @@
+/* oblogger: keeps live order books and records every change. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "logger/app.h"
+
+static const struct option_spec option_specs[] = {
+    {"--env-file", "FILE", "read settings from FILE (lines NAME=value)"},
+    {"--check", NULL, "validate the settings and exit"},
+};
+
+static const struct command_spec command_specs[] = {
+    {"", "[--env-file FILE] [--check]",
+        "record the order books of SYMBOLS until SIGTERM or SIGINT"},
+};
+
+static const char *const setting_names[] = {"USE_ENV_FILE", "LOGLEVEL", "AS_SERVICE", "SYMBOLS",
+    "STORE", "STORE_KEEP", "RECORDER", "RECEIVE_UNIT", "ORDERBOOK_UPDATEFREQUENCY", "IMAGE_FACTOR",
+    "IMAGE_MIN", "IMAGE_MAX", "IMAGE_DEPTH", "RESYNC_EVERY", "SEAL_AFTER", "SEAL_LEVELS",
+    "BINANCE_WS_URL", "BINANCE_REST_URL", "CA_FILE"};
+
+static const struct program_spec program = {
+    .name = "oblogger",
+    .summary = "record live order books, losslessly",
+    .description =
+        "oblogger keeps the order books of the symbols in SYMBOLS live and records every change of "
+        "them, with "
+        "all ids and both clocks, to the store in the directory STORE, within about a second.\n\n"
+        "Every discontinuity becomes a stored gap with its cause. The proxy variables of the "
+        "environment "
+        "(https_proxy, no_proxy) are obeyed. SIGTERM and SIGINT end it in order: everything "
+        "received is "
+        "written.\n\n"
+        "obrebuild(1) gives back the exact book at any time, also while oblogger is writing.",
+    .options = option_specs,
+    .option_count = sizeof(option_specs) / sizeof(option_specs[0]),
+    .commands = command_specs,
+    .command_count = 1,
+    .settings = setting_names,
+    .setting_count = sizeof(setting_names) / sizeof(setting_names[0]),
+    .exits = "  0  stopped in order\n"
+             "  1  failed\n"
+             "  2  wrong usage or a wrong setting\n",
+};
+
+static bool volatile stop;
+static struct app app;
+
+static void stop_cb(int signal_number)
+{
+        (void)signal_number;
+        stop = true;
+}
+
+static void catch_signals(void)
+{
+        struct sigaction action = {.sa_handler = stop_cb};
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGINT, &action, NULL);
+        signal(SIGPIPE, SIG_IGN);
+}
+
+static int fail(const struct error *error)
+{
+        fprintf(stderr, "oblogger: %s\n", error->text);
+        return error->code == ERR_USAGE ? 2 : 1;
+}
+
+static int run(struct settings *settings, struct error *error)
+{
+        int code = app_open(&app, settings, error);
+        if (!code) {
+                log_info("oblogger %s records to %s", OBLOGGER_VERSION,
+                    settings_text(settings, "STORE"));
+                code = app_run(&app, &stop);
+                if (code)
+                        error_set(error, code, "ended: %s", error_name(code));
+        }
+        struct error close_error;
+        int close_code = app_close(&app, &close_error);
+        if (!code && close_code)
+                *error = close_error;
+        if (!code && !close_code)
+                log_info("stopped in order, everything is written");
+        return code ? code : close_code;
+}
+
+int main(int argc, char **argv)
+{
+        struct options options;
+        struct settings *settings;
+        struct error error = {0};
+        enum log_level level;
+        if (options_parse(&program, argc, argv, &options, &error))
+                return fail(&error);
+        if (options_answer(&options))
+                return 0;
+        if (options.word_count) {
+                error_set(&error, ERR_USAGE, "%s: oblogger takes no words; see oblogger --help",
+                    options.words[0]);
+                return fail(&error);
+        }
+        prctl(PR_SET_DUMPABLE, 0);
+        if (settings_load(&settings, options_value(&options, "--env-file"), &error))
+                return fail(&error);
+        if (!log_level_parse(settings_text(settings, "LOGLEVEL"), &level))
+                log_set_level(level);
+        catch_signals();
+        int code = options_value(&options, "--check") ? app_check(settings, &error)
+                                                      : run(settings, &error);
+        if (!code && options_value(&options, "--check"))
+                printf("the settings are valid\n");
+        settings_free(settings);
+        return code ? fail(&error) : 0;
+}

@@ -1,0 +1,365 @@
+/* REST: what is asked for, in the order and at the pace that the budget allows, and the answers. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "logger/app.h"
+
+#define NAMES_RETRY_MIN_NS NS_PER_S
+#define NAMES_RETRY_MAX_NS (60 * NS_PER_S)
+#define RESOLVE_RETRY_NS (2 * NS_PER_S)
+#define PROBE_LIMIT 5
+
+static struct request *request_new(
+    struct app *app, enum request_kind kind, struct site *site, uint64_t *ret_id)
+{
+        size_t at = 0;
+        while (at < app->request_count && app->requests[at].used)
+                at++;
+        if (at == app->request_count) {
+                app->request_count = app->request_count ? app->request_count * 2 : 64;
+                app->requests =
+                    memory_resize(app->requests, app->request_count * sizeof(struct request));
+                memset(app->requests + at, 0, (app->request_count - at) * sizeof(struct request));
+        }
+        app->requests[at] = (struct request){.kind = kind, .used = true, .site = site};
+        *ret_id = at;
+        return &app->requests[at];
+}
+
+static void request_done(struct request *request)
+{
+        free(request->names);
+        *request = (struct request){0};
+}
+
+void requests_free(struct app *app)
+{
+        for (size_t i = 0; i < app->request_count; i++)
+                free(app->requests[i].names);
+        free(app->requests);
+}
+
+void request_names(struct site *site, struct tracked **names, size_t count)
+{
+        uint64_t id;
+        struct request *request = request_new(site->app, REQUEST_NAMES, site, &id);
+        request->names = memory_new(count * sizeof(*names));
+        memcpy(request->names, names, count * sizeof(*names));
+        request->name_count = count;
+        site->names_waiting++;
+        budget_add(&site->budget, BUDGET_NAMES, id, site->venue->info_weight);
+}
+
+void request_resolve(struct site *site)
+{
+        uint64_t id;
+        if (site->resolving || site->app->mono_ns < site->resolve_retry_ns)
+                return;
+        request_new(site->app, REQUEST_RESOLVE, site, &id);
+        site->resolving = true;
+        char proxy[300];
+        struct rest_url target = site->ws;
+        if (rest_proxy(site->ws.host, site->ws.tls, proxy, sizeof(proxy)))
+                snprintf(target.host, sizeof(target.host), "%.*s",
+                    (int)(strrchr(proxy, ':') - proxy), proxy);
+        rest_resolve(site->app->rest, id, target.host);
+}
+
+static uint32_t image_limit(struct tracked *tracked, enum fetch_purpose purpose)
+{
+        struct app *app = tracked->site->app;
+        bool many = budget_waiting(&tracked->site->budget, BUDGET_FIRST) > FIRST_IMAGES_DEEP;
+        if (purpose == FETCH_PROBE)
+                return PROBE_LIMIT;
+        if (purpose == FETCH_REFRESH)
+                return app->depth;
+        return many && app->depth > FIRST_IMAGE_SHALLOW ? FIRST_IMAGE_SHALLOW : app->depth;
+}
+
+void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch)
+{
+        static const enum budget_priority priorities[FETCH_PURPOSES] = {
+            [FETCH_FIRST] = BUDGET_FIRST,
+            [FETCH_RESYNC] = BUDGET_RESYNC,
+            [FETCH_REFRESH] = BUDGET_REFRESH,
+            [FETCH_PROBE] = BUDGET_PROBE};
+        struct site *site = tracked->site;
+        uint64_t id;
+        struct request *request = request_new(site->app, REQUEST_IMAGE, site, &id);
+        request->tracked = tracked;
+        request->purpose = purpose;
+        request->fetch = fetch;
+        request->limit = image_limit(tracked, purpose);
+        budget_add(
+            &site->budget, priorities[purpose], id, site->venue->image_weight(request->limit));
+}
+
+static void send_names(struct request *request, struct buffer *url)
+{
+        const char *symbols[128];
+        size_t count = 0;
+        for (; count < request->name_count && count < 128; count++)
+                symbols[count] = request->names[count]->symbol;
+        request->site->venue->info_url(request->site->rest_base, symbols, count, url);
+}
+
+/* An image that nobody waits for any more is not asked for. */
+static bool request_is_stale(const struct request *request)
+{
+        return request->kind == REQUEST_IMAGE &&
+            (!request->tracked->session.fetching ||
+                request->tracked->session.fetch != request->fetch);
+}
+
+static void request_send(struct app *app, uint64_t id)
+{
+        struct request *request = &app->requests[id];
+        struct buffer url;
+        if (request_is_stale(request)) {
+                request_done(request);
+                return;
+        }
+        buffer_init(&url, LIMIT_SETTING_SIZE);
+        if (request->kind == REQUEST_NAMES) {
+                send_names(request, &url);
+        } else {
+                if (request->purpose == FETCH_REFRESH)
+                        record_tail_begin(request->tracked->stream);
+                request->site->venue->image_url(
+                    request->site->rest_base, request->tracked->symbol, request->limit, &url);
+        }
+        buffer_append_byte(&url, 0);
+        log_debug("%s: asking for %s", request->site->venue->name, (char *)url.data);
+        rest_get(app->rest, id, (char *)url.data);
+        buffer_deinit(&url);
+}
+
+/* Names that could not be had are asked for again. */
+static void retry_names(struct app *app)
+{
+        for (size_t i = 0; i < app->request_count; i++) {
+                struct request *request = &app->requests[i];
+                if (!request->used || !request->retry_mono_ns ||
+                    app->mono_ns < request->retry_mono_ns)
+                        continue;
+                request->retry_mono_ns = 0;
+                budget_add(
+                    &request->site->budget, BUDGET_NAMES, i, request->site->venue->info_weight);
+        }
+}
+
+void requests_tick(struct app *app)
+{
+        struct budget_request next;
+        retry_names(app);
+        for (size_t i = 0; i < app->site_count; i++) {
+                while (budget_next(&app->sites[i].budget, app->wall_ns, &next))
+                        request_send(app, next.id);
+        }
+}
+
+/* 429 and 418 stop everything to that host. Any other failure is the request's own. */
+static void note_limits(struct site *site, const struct rest_answer *answer)
+{
+        struct app *app = site->app;
+        budget_used(&site->budget, app->wall_ns, answer->used_weight);
+        if (answer->status != 429 && answer->status != 418)
+                return;
+        budget_block(&site->budget, app->wall_ns, answer->retry_after_s);
+        log_warning("%s: HTTP %d, no REST request for %" PRId64 " s", site->venue->name,
+            answer->status, (site->budget.blocked_until_ns - app->wall_ns) / NS_PER_S);
+}
+
+static const char *answer_problem(const struct rest_answer *answer, char *text, size_t size)
+{
+        if (answer->code)
+                snprintf(text, size, "%s", answer->text);
+        else if (answer->status == 451)
+                snprintf(text, size,
+                    "HTTP 451, the exchange does not serve this location: set another host");
+        else
+                snprintf(text, size, "HTTP %d", answer->status);
+        return text;
+}
+
+static void fail_image(struct app *app, struct request *request, const char *why)
+{
+        struct tracked *tracked = request->tracked;
+        log_debug("%s:%s: no image: %s", request->site->venue->name, tracked->symbol, why);
+        int64_t blocked = request->site->budget.blocked_until_ns - app->wall_ns;
+        tracked_fetch_failed(tracked, request->fetch, blocked > 0 ? app->mono_ns + blocked : 0);
+}
+
+static int parse_image(struct app *app, struct request *request, struct json_value root,
+    struct image *image, const char **reason)
+{
+        struct tracked *tracked = request->tracked;
+        const struct venue *venue = request->site->venue;
+        unsigned digits[2];
+        int code = venue->parse_image(
+            root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
+        if (code != ERR_FULL)
+                return code;
+        *reason = "its decimals fit no scale";
+        if (record_rescale(tracked->stream, digits[0], digits[1], image->receive_time_ns))
+                return ERR_RANGE;
+        return venue->parse_image(
+            root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
+}
+
+static void image_answered(struct app *app, struct request *request, struct rest_answer *answer)
+{
+        struct json_value root;
+        char text[300];
+        const char *reason = "the answer is not JSON";
+        struct image image = {.receive_time_ns = cut_receive_time(app, answer->received_ns)};
+        bool parsed = !answer->code &&
+            !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
+        if (answer->code || answer->status != 200) {
+                if (parsed && answer->status == 400 &&
+                    request->site->venue->is_unknown_symbol(root))
+                        tracked_refuse(
+                            request->tracked, "the exchange does not know this symbol any more");
+                else
+                        fail_image(app, request, answer_problem(answer, text, sizeof(text)));
+        } else if (!parsed || parse_image(app, request, root, &image, &reason)) {
+                log_warning("%s:%s: an image cannot be used: %s", request->site->venue->name,
+                    request->tracked->symbol, reason);
+                fail_image(app, request, reason);
+        } else {
+                if (request->purpose != FETCH_PROBE)
+                        request->tracked->shallow = request->limit < app->depth;
+                tracked_image(request->tracked, request->fetch, &image);
+        }
+}
+
+/* One name of many is wrong and the exchange does not say which: ask for each half. */
+static void names_unknown(struct request *request)
+{
+        struct site *site = request->site;
+        size_t half = request->name_count / 2;
+        if (request->name_count == 1) {
+                tracked_refuse(request->names[0], "the exchange does not know this symbol");
+                return;
+        }
+        struct request copy = *request; /* new requests may move the table */
+        request_names(site, copy.names, half);
+        request_names(site, copy.names + half, copy.name_count - half);
+}
+
+static int names_take(struct request *request, struct json_value root)
+{
+        struct site *site = request->site;
+        struct json_cursor cursor;
+        struct symbol_info info;
+        uint32_t limit;
+        int more;
+        if (site->venue->parse_info_begin(root, &cursor, &limit))
+                return ERR_PARSE;
+        if (limit)
+                budget_set_limit(&site->budget, limit);
+        while ((more = site->venue->parse_info(&cursor, &info)) > 0) {
+                struct tracked *tracked = tracked_find(site, info.symbol, strlen(info.symbol));
+                if (!tracked || tracked->stream || tracked->refused)
+                        continue;
+                tracked->info = info;
+                if (!info.trading)
+                        log_warning(
+                            "%s:%s: its status is %s", site->venue->name, info.symbol, info.status);
+                if (!strcmp(info.status, "BREAK"))
+                        tracked_refuse(tracked, "it is not traded (status BREAK)");
+                else
+                        tracked_begin(tracked);
+        }
+        return more;
+}
+
+static void names_refuse_rest(struct tracked **names, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                if (!names[i]->stream && !names[i]->refused)
+                        tracked_refuse(names[i], "the exchange does not name this symbol");
+        }
+}
+
+/* true: the request is done. */
+static bool names_answered(struct app *app, uint64_t id, struct rest_answer *answer)
+{
+        struct request *request = &app->requests[id];
+        struct site *site = request->site;
+        struct json_value root;
+        char text[300];
+        bool parsed = !answer->code &&
+            !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
+        if (parsed && answer->status == 400 && site->venue->is_unknown_symbol(root)) {
+                names_unknown(request);
+                return true;
+        }
+        if (parsed && answer->status == 200 && !names_take(request, root)) {
+                names_refuse_rest(app->requests[id].names, app->requests[id].name_count);
+                return true;
+        }
+        request = &app->requests[id];
+        int64_t wait = NAMES_RETRY_MIN_NS << (request->failures < 6 ? request->failures : 6);
+        request->failures++;
+        request->retry_mono_ns =
+            app->mono_ns + (wait < NAMES_RETRY_MAX_NS ? wait : NAMES_RETRY_MAX_NS);
+        if (answer->code || answer->status != 200)
+                answer_problem(answer, text, sizeof(text));
+        else
+                snprintf(text, sizeof(text), "an answer that cannot be understood");
+        log_error("%s: the list of symbols from %s: %s; trying again", site->venue->name,
+            site->rest.host, text);
+        return false;
+}
+
+static void resolve_answered(struct site *site, const struct rest_answer *answer)
+{
+        struct app *app = site->app;
+        site->resolving = false;
+        site->resolved_ns = app->mono_ns;
+        site->address_count = answer->code ? 0 : answer->address_count;
+        site->address_next = 0;
+        if (!site->address_count) {
+                log_error("%s: %s: %s; trying again", site->venue->name, site->ws.host,
+                    answer->code ? answer->text : "has no address");
+                site->resolve_retry_ns = app->mono_ns + RESOLVE_RETRY_NS;
+        }
+        memcpy(site->addresses, answer->addresses, sizeof(site->addresses));
+        connections_resolved(site);
+}
+
+static void answer_take(struct app *app, struct rest_answer *answer)
+{
+        struct request *request = &app->requests[answer->id];
+        struct site *site = request->site;
+        bool done = true;
+        if (request->kind != REQUEST_RESOLVE && !answer->code)
+                note_limits(site, answer);
+        if (request->kind == REQUEST_RESOLVE)
+                resolve_answered(site, answer);
+        else if (request->kind == REQUEST_IMAGE)
+                image_answered(app, request, answer);
+        else
+                done = names_answered(app, answer->id, answer);
+        request = &app->requests[answer->id];
+        if (!done)
+                return;
+        if (request->kind == REQUEST_NAMES)
+                site->names_waiting--;
+        request_done(request);
+}
+
+void requests_answers(struct app *app)
+{
+        struct rest_answer answer;
+        while (rest_take(app->rest, &answer)) {
+                if (answer.id < app->request_count && app->requests[answer.id].used)
+                        answer_take(app, &answer);
+                buffer_deinit(&answer.body);
+        }
+}

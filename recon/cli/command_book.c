@@ -1,0 +1,76 @@
+/* obrebuild [--at TS|-] [SYM...]: the book at a time. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "recon/cli/cli.h"
+
+static struct recon_book book; /* kept from one time to the next: its memory is used again */
+static size_t depth = SIZE_MAX;
+static bool at_given;
+static int64_t at_ns;
+
+static int show_book(struct cli *cli, const struct recon_stream *stream)
+{
+        struct error error = {0};
+        int64_t at = at_given ? at_ns : recon_end(stream, cli->clock);
+        if (recon_book_at(&cli->reader, stream, at, cli->clock, &book, &error))
+                return cli_fail(cli, EXIT_FAILED, "%s", error.text);
+        print_book(cli, stream, &book, depth);
+        if (book.status != STATUS_OK && cli->worst == EXIT_DONE)
+                cli->worst = EXIT_INCOMPLETE;
+        return 0;
+}
+
+static void show_each_line(struct cli *cli)
+{
+        char line[128];
+        while (fgets(line, sizeof(line), stdin)) {
+                line[strcspn(line, "\r\n")] = '\0';
+                if (!*line)
+                        continue;
+                if (time_parse(line, &at_ns)) {
+                        cli_fail(cli, EXIT_USAGE, "\"%s\" on stdin: not a time", line);
+                        continue;
+                }
+                at_given = true;
+                cli_each_stream(cli, show_book);
+                fflush(stdout);
+        }
+}
+
+static int read_depth(struct cli *cli)
+{
+        const char *text = options_value(cli->options, "--depth");
+        char *end;
+        if (!text)
+                return 0;
+        errno = 0;
+        depth = strtoul(text, &end, 10);
+        if (errno || *end || *text < '0' || *text > '9')
+                return cli_fail(cli, EXIT_USAGE, "--depth %s: allowed is a number", text);
+        return 0;
+}
+
+int command_book(struct cli *cli)
+{
+        const char *at = options_value(cli->options, "--at");
+        if (read_depth(cli))
+                return cli->worst;
+        if (at && strcmp(at, "-") && time_parse(at, &at_ns))
+                return cli_fail(
+                    cli, EXIT_USAGE, "--at %s: allowed is RFC 3339, Unix time, or - for stdin", at);
+        at_given = at && strcmp(at, "-");
+        recon_book_init(&book);
+        if (cli->form == OUTPUT_CSV)
+                printf(
+                    "exchange,symbol,at,event_time_ns,last_id,status,side,level,price,quantity\n");
+        if (at && !at_given)
+                show_each_line(cli);
+        else
+                cli_each_stream(cli, show_book);
+        recon_book_deinit(&book);
+        return cli->worst;
+}

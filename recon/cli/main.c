@@ -1,0 +1,267 @@
+/* obrebuild: the exact book at any time, and how complete the record is. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "recon/cli/cli.h"
+
+static const struct option_spec option_specs[] = {
+    {"--env-file", "FILE", "read settings from FILE (lines NAME=value)"},
+    {"--store", "PATH", "store directory (setting STORE)"},
+    {"--at", "TS",
+        "the book at this time; - reads a time a line from stdin; default: the last recorded "
+        "moment"},
+    {"--kind", "K", "only streams of this kind: l2, l3, trades"},
+    {"--depth", "N", "only the best N levels a side"},
+    {"--levels", NULL, "an L3 book as levels (an L2 book is levels already)"},
+    {"--clock", "CLOCK", "exchange (default) or receive: the clock that times mean"},
+    {"--output", "FORM", "table (default), json (one object a line) or csv"},
+    {"--from", "TS", "begin of a range, included"},
+    {"--to", "TS", "end of a range, not included"},
+    {"--speed", "X", "replay: X times as fast as it was, or max (default)"},
+    {"--digest", NULL, "replay: add a digest of the whole book after each event"},
+    {"--before", "TS", "prune: drop the days that end before this time"},
+};
+
+struct command {
+        struct command_spec spec;
+        int (*run)(struct cli *cli);
+        bool any_words; /* symbols */
+        enum store_mode mode;
+};
+
+static const struct command commands[] = {
+    {{"", "[--at TS|-] [SYM...] [--depth N] [--clock C] [--output F]",
+         "the book at a time, of each symbol"},
+        command_book, true, STORE_READ},
+    {{"list", "list", "what is recorded, a stream a line, with its times, counts and bytes"},
+        command_list, false, STORE_READ},
+    {{"coverage", "coverage [SYM...] [--from TS] [--to TS]",
+         "what a range holds and what it lacks"},
+        command_coverage, true, STORE_READ},
+    {{"verify", "verify [SYM...]", "read everything, check everything; exit 1 for damage"},
+        command_verify, true, STORE_READ},
+    {{"replay", "replay SYM [--from TS] [--to TS] [--speed X|max] [--digest]",
+         "every event of a range as it was sent"},
+        command_replay, true, STORE_READ},
+    {{"prune", "prune --before TS", "drop whole days, leaving a mark that coverage shows"},
+        command_prune, false, STORE_MANAGE},
+    {{"backup", "backup DIR", "copy the store, compactly, beside a running logger"}, command_backup,
+        true, STORE_READ},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const char *const setting_names[] = {"USE_ENV_FILE", "STORE"};
+
+static struct command_spec command_specs[COMMAND_COUNT];
+
+static struct program_spec program = {
+    .name = "obrebuild",
+    .summary = "rebuild recorded order books",
+    .description =
+        "obrebuild gives back the exact order book at any time from the store that oblogger "
+        "writes, lists and "
+        "replays what is recorded, and proves how complete it is. It works beside a running "
+        "oblogger.\n\n"
+        "SYM is binance:BTCUSDT; BTCUSDT alone means binance. Without SYM every recorded book is "
+        "meant. TS is RFC "
+        "3339 (2024-08-09T00:00:00.5Z) or Unix time in s, ms, us or ns, told apart by its size. "
+        "The book at TS is "
+        "the one after the last event, in the order of the stream, whose time is not later.\n\n"
+        "Data goes to stdout, talk to stderr. Decimals are exact texts, never floating point.",
+    .options = option_specs,
+    .option_count = sizeof(option_specs) / sizeof(option_specs[0]),
+    .commands = command_specs,
+    .command_count = COMMAND_COUNT,
+    .settings = setting_names,
+    .setting_count = sizeof(setting_names) / sizeof(setting_names[0]),
+    .exits = "  0  done\n"
+             "  1  failed: unknown symbol, no store, damaged data\n"
+             "  2  wrong usage or a wrong setting\n"
+             "  3  incomplete: the time lies in a gap, beyond the end or before the first image\n",
+};
+
+static int worse_of(int a, int b)
+{
+        if (a == EXIT_FAILED || b == EXIT_FAILED)
+                return EXIT_FAILED;
+        return a > b ? a : b;
+}
+
+int cli_fail(struct cli *cli, int code, const char *format, ...)
+{
+        va_list args;
+        cli_progress(cli, NULL);
+        va_start(args, format);
+        fputs("obrebuild: ", stderr);
+        vfprintf(stderr, format, args);
+        fputc('\n', stderr);
+        va_end(args);
+        cli->worst = worse_of(cli->worst, code);
+        return code;
+}
+
+void cli_progress(const struct cli *cli, const char *format, ...)
+{
+        va_list args;
+        if (!cli->progress)
+                return;
+        fputs("\r\033[K", stderr);
+        if (format) {
+                va_start(args, format);
+                vfprintf(stderr, format, args);
+                va_end(args);
+        }
+        fflush(stderr);
+}
+
+static bool stream_is_wanted(const struct cli *cli, const struct recon_stream *stream)
+{
+        return stream->recorded && (!cli->has_kind || stream->name.kind == cli->kind);
+}
+
+static int find_word(struct cli *cli, const char *word, const struct recon_stream **ret_stream)
+{
+        char exchange[32] = "binance";
+        const char *colon = strchr(word, ':');
+        const char *symbol = colon ? colon + 1 : word;
+        if (colon)
+                snprintf(exchange, sizeof(exchange), "%.*s", (int)(colon - word), word);
+        for (size_t i = 0; i < cli->reader.stream_count; i++) {
+                const struct recon_stream *stream = &cli->reader.streams[i];
+                if (!strcmp(stream->name.exchange, exchange) &&
+                    !strcmp(stream->name.symbol, symbol) && stream_is_wanted(cli, stream)) {
+                        *ret_stream = stream;
+                        return 0;
+                }
+        }
+        return cli_fail(cli, EXIT_FAILED,
+            "%s:%s is not recorded in this store (obrebuild list shows what is)", exchange, symbol);
+}
+
+int cli_each_stream(
+    struct cli *cli, int (*run_cb)(struct cli *cli, const struct recon_stream *stream))
+{
+        for (size_t i = 0; i < cli->word_count; i++) {
+                const struct recon_stream *stream;
+                if (!find_word(cli, cli->words[i], &stream))
+                        run_cb(cli, stream);
+        }
+        for (size_t i = 0; i < cli->reader.stream_count && !cli->word_count; i++) {
+                if (stream_is_wanted(cli, &cli->reader.streams[i]))
+                        run_cb(cli, &cli->reader.streams[i]);
+        }
+        return cli->worst;
+}
+
+static int usage(struct cli *cli, const char *name, const char *value, const char *allowed)
+{
+        return cli_fail(cli, EXIT_USAGE, "%s %s: allowed is %s", name, value, allowed);
+}
+
+static int read_time(struct cli *cli, const char *name, int64_t *ret_time)
+{
+        const char *text = options_value(cli->options, name);
+        if (text && time_parse(text, ret_time))
+                return usage(cli, name, text, "RFC 3339 like 2024-08-09T00:00:00Z, or Unix time");
+        return 0;
+}
+
+static int read_options(struct cli *cli)
+{
+        const char *form = options_value(cli->options, "--output"),
+                   *clock = options_value(cli->options, "--clock");
+        const char *kind = options_value(cli->options, "--kind");
+        cli->from_ns = INT64_MIN;
+        cli->to_ns = INT64_MAX;
+        if (form && !strcmp(form, "json"))
+                cli->form = OUTPUT_JSON;
+        else if (form && !strcmp(form, "csv"))
+                cli->form = OUTPUT_CSV;
+        else if (form && strcmp(form, "table"))
+                return usage(cli, "--output", form, "table, json or csv");
+        if (clock && !strcmp(clock, "receive"))
+                cli->clock = CLOCK_RECEIVE;
+        else if (clock && strcmp(clock, "exchange"))
+                return usage(cli, "--clock", clock, "exchange or receive");
+        cli->has_kind = kind;
+        if (kind && stream_kind_parse(kind, &cli->kind))
+                return usage(cli, "--kind", kind, "l2, l3 or trades");
+        int code = read_time(cli, "--from", &cli->from_ns);
+        code = code ? code : read_time(cli, "--to", &cli->to_ns);
+        if (!code && cli->from_ns > cli->to_ns)
+                return cli_fail(cli, EXIT_USAGE, "--from is later than --to");
+        return code;
+}
+
+static const struct command *find_command(const struct options *options)
+{
+        for (size_t i = 1; options->word_count && i < COMMAND_COUNT; i++) {
+                if (!strcmp(options->words[0], commands[i].spec.name))
+                        return &commands[i];
+        }
+        return &commands[0];
+}
+
+static int run_command(struct cli *cli, const struct command *command)
+{
+        struct error error = {0};
+        struct store_options options = {
+            .path = settings_text(cli->settings, "STORE"), .mode = command->mode};
+        if (store_lmdb.open(&cli->store, &options, &error))
+                return cli_fail(cli, EXIT_FAILED, "%s", error.text);
+        if (reader_open(&cli->reader, cli->store, &error)) {
+                cli_fail(cli, EXIT_FAILED, "%s", error.text);
+        } else {
+                command->run(cli);
+                reader_close(&cli->reader);
+        }
+        cli_progress(cli, NULL);
+        store_lmdb.close(cli->store);
+        return cli->worst;
+}
+
+static int run(struct cli *cli)
+{
+        const struct command *command = find_command(cli->options);
+        size_t named = command != &commands[0];
+        cli->words = cli->options->words + named;
+        cli->word_count = cli->options->word_count - named;
+        cli->progress = isatty(STDERR_FILENO);
+        int code = read_options(cli);
+        if (code)
+                return code;
+        if (cli->word_count && !command->any_words)
+                return cli_fail(cli, EXIT_USAGE, "%s takes no words", command->spec.name);
+        return run_command(cli, command);
+}
+
+int main(int argc, char **argv)
+{
+        static struct options options;
+        struct settings *settings;
+        struct error error = {0};
+        struct cli cli = {.options = &options};
+        for (size_t i = 0; i < COMMAND_COUNT; i++)
+                command_specs[i] = commands[i].spec;
+        if (options_parse(&program, argc, argv, &options, &error))
+                return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
+        if (options_answer(&options))
+                return EXIT_DONE;
+        if (settings_load(&settings, options_value(&options, "--env-file"), &error))
+                return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
+        cli.settings = settings;
+        const char *path = options_value(&options, "--store");
+        if (path && settings_override(settings, "STORE", path, &error))
+                cli_fail(&cli, EXIT_USAGE, "%s", error.text);
+        else
+                run(&cli);
+        settings_free(settings);
+        if (fflush(stdout) || ferror(stdout))
+                cli_fail(&cli, EXIT_FAILED, "stdout cannot be written");
+        return cli.worst;
+}

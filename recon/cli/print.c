@@ -1,0 +1,173 @@
+/* Books and names as table, json and csv. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "recon/cli/cli.h"
+
+void print_json_text(const char *text)
+{
+        struct buffer buffer;
+        buffer_init(&buffer, 1 << 16);
+        buffer_append_json(&buffer, text);
+        printf("\"%.*s\"", (int)buffer.size, (char *)buffer.data);
+        buffer_deinit(&buffer);
+}
+
+void print_name(const struct recon_stream *stream)
+{
+        printf("\"exchange\":");
+        print_json_text(stream->name.exchange);
+        printf(",\"symbol\":");
+        print_json_text(stream->name.symbol);
+        printf(",\"kind\":\"%s\"", stream_kind_name(stream->name.kind));
+}
+
+void print_time_or_null(const char *key, bool known, int64_t time_ns)
+{
+        if (known)
+                printf("\"%s\":%" PRId64, key, time_ns);
+        else
+                printf("\"%s\":null", key);
+}
+
+static void format_level(struct level level, const struct scale *scale, char *price, char *quantity)
+{
+        decimal_format(level.price, scale->price_digits, scale->fixed, price);
+        decimal_format(level.quantity, scale->quantity_digits, scale->fixed, quantity);
+}
+
+static void print_pair(struct level level, const struct scale *scale, bool first)
+{
+        char text[2 * DECIMAL_TEXT_SIZE + 16];
+        size_t size = 0;
+        if (!first)
+                text[size++] = ',';
+        text[size++] = '[';
+        text[size++] = '"';
+        size += decimal_format(level.price, scale->price_digits, scale->fixed, text + size);
+        text[size++] = '"';
+        text[size++] = ',';
+        text[size++] = '"';
+        size += decimal_format(level.quantity, scale->quantity_digits, scale->fixed, text + size);
+        text[size++] = '"';
+        text[size++] = ']';
+        fwrite(text, 1, size, stdout);
+}
+
+void print_levels(const struct level *levels, size_t count, const struct scale *scale)
+{
+        putchar('[');
+        for (size_t i = 0; i < count; i++)
+                print_pair(levels[i], scale, i == 0);
+        putchar(']');
+}
+
+static void print_side(const struct recon_book *book, enum side side, size_t depth)
+{
+        struct book_cursor cursor = {0};
+        struct level level;
+        putchar('[');
+        for (size_t i = 0; i < depth && book_next(&book->book, side, &cursor, &level); i++)
+                print_pair(level, &book->scale, i == 0);
+        putchar(']');
+}
+
+static void print_horizon(const struct recon_book *book, enum side side)
+{
+        char price[DECIMAL_TEXT_SIZE];
+        decimal_format(
+            book->book.horizon[side], book->scale.price_digits, book->scale.fixed, price);
+        printf(book->book.bounded[side] ? "\"%s\"" : "null", price);
+}
+
+static void print_book_json(
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+{
+        bool empty = book->status == STATUS_EMPTY;
+        putchar('{');
+        print_name(stream);
+        printf(",\"at\":%" PRId64 ",", book->at_ns);
+        print_time_or_null("event_time_ns", !empty, book->event_time_ns);
+        putchar(',');
+        print_time_or_null("receive_time_ns", !empty, book->receive_time_ns);
+        putchar(',');
+        print_time_or_null("last_id", !empty, book->last_id);
+        printf(
+            ",\"epoch\":%u,\"status\":\"%s\",\"proof\":\"%s\",\"horizon\":{\"bid\":", book->epoch,
+            book_status_name(book->status), stream->name.sequenced ? "sequence" : "none");
+        print_horizon(book, SIDE_BID);
+        printf(",\"ask\":");
+        print_horizon(book, SIDE_ASK);
+        printf("},\"bids\":");
+        print_side(book, SIDE_BID, depth);
+        printf(",\"asks\":");
+        print_side(book, SIDE_ASK, depth);
+        printf("}\n");
+}
+
+static void print_book_csv(
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+{
+        static const char *const names[SIDES] = {"bid", "ask"};
+        char price[DECIMAL_TEXT_SIZE], quantity[DECIMAL_TEXT_SIZE];
+        for (enum side s = 0; s < SIDES; s++) {
+                struct book_cursor cursor = {0};
+                struct level level;
+                for (size_t i = 0; i < depth && book_next(&book->book, s, &cursor, &level); i++) {
+                        format_level(level, &book->scale, price, quantity);
+                        printf("%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,%zu,%s,%s\n",
+                            stream->name.exchange, stream->name.symbol, book->at_ns,
+                            book->event_time_ns, book->last_id, book_status_name(book->status),
+                            names[s], i + 1, price, quantity);
+                }
+        }
+}
+
+static void print_row(
+    const struct recon_book *book, bool has_bid, struct level bid, bool has_ask, struct level ask)
+{
+        char bid_price[DECIMAL_TEXT_SIZE] = "", bid_quantity[DECIMAL_TEXT_SIZE] = "";
+        char ask_price[DECIMAL_TEXT_SIZE] = "", ask_quantity[DECIMAL_TEXT_SIZE] = "";
+        if (has_bid)
+                format_level(bid, &book->scale, bid_price, bid_quantity);
+        if (has_ask)
+                format_level(ask, &book->scale, ask_price, ask_quantity);
+        printf("%22s %22s  | %-22s %-22s\n", bid_quantity, bid_price, ask_price, ask_quantity);
+}
+
+static void print_book_table(
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+{
+        char at[TIME_TEXT_SIZE], event[TIME_TEXT_SIZE];
+        struct book_cursor bid_cursor = {0}, ask_cursor = {0};
+        printf("%s:%s at %s  status %s", stream->name.exchange, stream->name.symbol,
+            time_format(book->at_ns, at), book_status_name(book->status));
+        if (book->status != STATUS_EMPTY)
+                printf("  last event %s  id %" PRId64 "  epoch %u  %zu bids, %zu asks",
+                    time_format(book->event_time_ns, event), book->last_id, book->epoch,
+                    book_count(&book->book, SIDE_BID), book_count(&book->book, SIDE_ASK));
+        printf("\n%22s %22s  | %-22s %-22s\n", "bid quantity", "bid price", "ask price",
+            "ask quantity");
+        for (size_t i = 0; i < depth; i++) {
+                struct level bid = {0}, ask = {0};
+                bool has_bid = book_next(&book->book, SIDE_BID, &bid_cursor, &bid);
+                bool has_ask = book_next(&book->book, SIDE_ASK, &ask_cursor, &ask);
+                if (!has_bid && !has_ask)
+                        break;
+                print_row(book, has_bid, bid, has_ask, ask);
+        }
+        putchar('\n');
+}
+
+void print_book(const struct cli *cli, const struct recon_stream *stream,
+    const struct recon_book *book, size_t depth)
+{
+        if (cli->form == OUTPUT_JSON)
+                print_book_json(stream, book, depth);
+        else if (cli->form == OUTPUT_CSV)
+                print_book_csv(stream, book, depth);
+        else
+                print_book_table(stream, book, depth);
+}

@@ -1,0 +1,26 @@
+/* What the files of this stage share. */
+#ifndef RECON_INTERNAL_H
+#define RECON_INTERNAL_H
+
+#include "recon/recon.h"
+
+/* The frame that holds the last event of a time, by its head. ERR_NOT_FOUND: there is none. */
+int locate_frame(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
+    enum recon_clock clock, struct frame_cursor *cursor);
+
+/* Unpack the frame under the cursor and begin to decode it; its info is then checked. */
+int open_frame(struct frame_cursor *cursor, struct error *error);
+
+/* The image under the cursor becomes the book. */
+int load_image(struct frame_cursor *cursor, struct book *book, struct error *error);
+
+/* @error names the frame under the cursor. Returns @code. */
+int place_error(struct error *error, int code, const struct frame_cursor *cursor, const char *what);
+
+/* Is there a record of a gap between these two positions? */
+bool gap_spans(const struct gap_list *gaps, uint64_t from_position, uint64_t to_position);
+
+bool day_has_events_after(
+    struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position);
+
+#endif

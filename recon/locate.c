@@ -1,0 +1,346 @@
+/* The book at a time: find the frame that holds the last event, rebuild from its segment's image.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "recon/internal.h"
+#include "store/layout.h"
+
+void recon_book_init(struct recon_book *book)
+{
+        *book = (struct recon_book){.status = STATUS_EMPTY};
+        book_init(&book->book);
+}
+
+void recon_book_deinit(struct recon_book *book)
+{
+        book_deinit(&book->book);
+}
+
+const char *book_status_name(enum book_status status)
+{
+        static const char *const names[] = {"ok", "gap", "ended", "empty"};
+        return names[status];
+}
+
+int64_t recon_end(const struct recon_stream *stream, enum recon_clock clock)
+{
+        return clock == CLOCK_RECEIVE ? stream->mark.recorded_until_receive_ns
+                                      : stream->mark.recorded_until_ns;
+}
+
+/* Does the day begin (the events before its first frame) no later than @limit_ns? */
+static bool day_begins_by(
+    struct reader *reader, const struct recon_stream *stream, size_t day, int64_t limit_ns)
+{
+        struct frame_cursor cursor = {.reader = reader, .stream = stream};
+        bool begins = frame_seek(&cursor, reader, stream, day, 0, false) || cursor.day != day ||
+            cursor.code || !(cursor.info.flags & FRAME_TIMED) ||
+            cursor.info.running_max_ns <= limit_ns;
+        frame_done(&cursor);
+        return begins;
+}
+
+/* The last day that can hold an event of running maximum <= @limit_ns. */
+static size_t find_day(struct reader *reader, const struct recon_stream *stream, int64_t limit_ns)
+{
+        size_t low = 0, count = stream->day_count;
+        while (count > 1) {
+                size_t half = count / 2;
+                if (day_begins_by(reader, stream, low + half, limit_ns))
+                        low += half;
+                count -= half;
+        }
+        return low;
+}
+
+static size_t find_day_received(const struct recon_stream *stream, int64_t at_ns)
+{
+        size_t day = 0;
+        while (day + 1 < stream->day_count && stream->days[day + 1] <= day_of_time(at_ns))
+                day++;
+        return day;
+}
+
+/* Position of the last frame of @day before which no event was later than @limit_ns. */
+static int find_position(struct reader *reader, const struct recon_stream *stream, size_t day,
+    int64_t limit_ns, uint64_t *ret_position)
+{
+        const struct store_ops *ops = reader->store->ops;
+        struct store_txn txn;
+        struct store_cursor cursor;
+        int code = ops->begin(reader->store, stream->days[day], false, &txn, NULL);
+        if (code)
+                return code;
+        code = ops->seek_back(
+            &txn, STORE_TIMES, key_time(stream->number, limit_ns, UINT64_MAX), &cursor);
+        if (!code && cursor.key.stream != stream->number)
+                code = ERR_NOT_FOUND;
+        if (!code)
+                *ret_position = cursor.key.minor;
+        ops->done(&cursor);
+        ops->abort(&txn);
+        return code;
+}
+
+static bool frame_reaches(const struct frame_cursor *cursor, int64_t at_ns, enum recon_clock clock)
+{
+        const struct frame_info *info = &cursor->info;
+        if (cursor->code || info->kind != FRAME_CHANGES)
+                return false;
+        return (clock == CLOCK_RECEIVE ? info->first_receive_time_ns : info->min_event_time_ns) <=
+            at_ns;
+}
+
+int locate_frame(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
+    enum recon_clock clock, struct frame_cursor *cursor)
+{
+        uint64_t position = UINT64_MAX >> 1;
+        size_t day;
+        *cursor = (struct frame_cursor){.reader = reader, .stream = stream};
+        if (!stream->day_count)
+                return ERR_NOT_FOUND;
+        if (clock == CLOCK_RECEIVE) {
+                day = find_day_received(stream, at_ns);
+        } else {
+                int64_t limit;
+                if (__builtin_add_overflow(at_ns, stream->mark.fall_back_ns, &limit))
+                        limit = INT64_MAX;
+                day = find_day(reader, stream, limit);
+                int code = find_position(reader, stream, day, limit, &position);
+                if (code == ERR_NOT_FOUND && day == 0)
+                        return code;
+                if (code && code != ERR_NOT_FOUND)
+                        return code;
+                if (code)
+                        position = 0; /* the day begins later: fall to the end of the one before */
+        }
+        int code = frame_seek(cursor, reader, stream, day, position, true);
+        while (!code && !frame_reaches(cursor, at_ns, clock))
+                code = frame_prev(cursor);
+        return code;
+}
+
+/* ---- rebuilding ---- */
+
+int place_error(struct error *error, int code, const struct frame_cursor *cursor, const char *what)
+{
+        char day[DAY_TEXT_SIZE];
+        return error_set(error, code, "%s:%s: %s, frame at position %llu: %s",
+            cursor->stream->name.exchange, cursor->stream->name.symbol,
+            day_format(cursor->stream->days[cursor->day], day),
+            (unsigned long long)cursor->position, what);
+}
+
+int open_frame(struct frame_cursor *cursor, struct error *error)
+{
+        struct reader *reader = cursor->reader;
+        struct bytes block;
+        int code = frame_unpack(&reader->packer, cursor->frame, &cursor->info, &block);
+        if (!code)
+                code = plain_open(&reader->decoder, &cursor->info.scale, block);
+        if (code == ERR_VERSION)
+                return place_error(error, code, cursor, "it was written by a newer version");
+        return code ? place_error(error, code, cursor, "it is damaged (checksum or format)") : 0;
+}
+
+int load_image(struct frame_cursor *cursor, struct book *book, struct error *error)
+{
+        struct event event;
+        int code = open_frame(cursor, error);
+        if (code)
+                return code;
+        const struct frame_info *info = &cursor->info;
+        if (info->kind != FRAME_IMAGE || plain_next(&cursor->reader->decoder, &event) != 1)
+                return place_error(error, ERR_CORRUPT, cursor, "an image should be here");
+        struct image image = {.id = info->last_id, .receive_time_ns = info->first_receive_time_ns};
+        for (enum side s = 0; s < SIDES; s++) {
+                image.count[s] = event.count[s];
+                image.levels[s] = event.levels[s];
+        }
+        if (book_set_image(book, &image))
+                return place_error(error, ERR_CORRUPT, cursor, "an image of too many levels");
+        for (enum side s = 0; s < SIDES; s++) {
+                book->bounded[s] = info->flags & (FRAME_BOUNDED_BID << s);
+                book->horizon[s] = info->horizon[s];
+        }
+        return 0;
+}
+
+static int64_t time_by(const struct event *event, enum recon_clock clock)
+{
+        return clock == CLOCK_RECEIVE ? event->receive_time_ns : event->event_time_ns;
+}
+
+/* How many events of the open frame are to be applied: up to the last one that is not too late. */
+static int count_events(struct frame_cursor *cursor, int64_t at_ns, enum recon_clock clock,
+    uint32_t *ret_count, struct error *error)
+{
+        struct event event;
+        uint32_t index = 0;
+        int more;
+        *ret_count = 0;
+        while ((more = plain_next(&cursor->reader->decoder, &event)) > 0) {
+                index++;
+                if (time_by(&event, clock) <= at_ns)
+                        *ret_count = index;
+        }
+        return more ? place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event)") : 0;
+}
+
+static int apply_events(
+    struct frame_cursor *cursor, uint32_t count, struct recon_book *book, struct error *error)
+{
+        struct event event;
+        for (uint32_t i = 0; i < count; i++) {
+                bool more = plain_next(&cursor->reader->decoder, &event) == 1;
+                if (more && i < cursor->skip)
+                        continue;
+                if (!more || book_apply(&book->book, &event))
+                        return place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event)");
+                book->event_time_ns = event.event_time_ns;
+                book->receive_time_ns = event.receive_time_ns;
+                book->last_id = event.last_id;
+                book->updates += event_level_count(&event);
+        }
+        return 0;
+}
+
+/* All of a frame before the last one; of the last one the events up to @at_ns. */
+static int apply_frame(struct frame_cursor *cursor, bool last, int64_t at_ns,
+    enum recon_clock clock, struct recon_book *book, uint64_t *ret_position, struct error *error)
+{
+        uint32_t count = cursor->info.events;
+        int code = open_frame(cursor, error);
+        bool cut = (clock == CLOCK_RECEIVE ? cursor->info.last_receive_time_ns
+                                           : cursor->info.max_event_time_ns) > at_ns;
+        if (!code && last && cut) {
+                code = count_events(cursor, at_ns, clock, &count, error);
+                code = code ? code : open_frame(cursor, error);
+        }
+        if (!code)
+                code = apply_events(cursor, count, book, error);
+        *ret_position = cursor->position + count - 1;
+        return code;
+}
+
+static int rebuild(struct frame_cursor *target, int64_t at_ns, enum recon_clock clock,
+    struct recon_book *book, uint64_t *ret_position, struct error *error)
+{
+        struct frame_cursor cursor;
+        uint64_t last = target->position;
+        int code = frame_seek(
+            &cursor, target->reader, target->stream, target->day, target->info.segment, false);
+        if (code || cursor.position != target->info.segment)
+                code = place_error(error, ERR_CORRUPT, target, "its image is missing");
+        if (!code)
+                code = load_image(&cursor, &book->book, error);
+        book->updates += cursor.info.level_updates;
+        book->scale = cursor.info.scale;
+        book->epoch = cursor.info.epoch;
+        uint64_t expected = cursor.position + 1;
+        while (!code && expected <= last) {
+                code = frame_next(&cursor);
+                uint64_t end = cursor.position + frame_positions(&cursor.info);
+                if (code || cursor.position + cursor.skip != expected ||
+                    cursor.info.kind != FRAME_CHANGES)
+                        code = place_error(error, ERR_CORRUPT, target,
+                            "frames between it and its image are missing");
+                else
+                        code = apply_frame(
+                            &cursor, end > last, at_ns, clock, book, ret_position, error);
+                expected = end;
+        }
+        frame_done(&cursor);
+        return code;
+}
+
+/* ---- status ---- */
+
+/* The gap that begins right after the event at @position: the latest word about it. */
+static bool find_gap(struct reader *reader, const struct recon_stream *stream, size_t day,
+    uint64_t position, struct gap_record *ret_gap)
+{
+        const struct store_ops *ops = reader->store->ops;
+        bool found = false;
+        for (; day < stream->day_count; day++) {
+                struct store_txn txn;
+                struct store_cursor cursor;
+                struct gap_record gap;
+                if (ops->begin(reader->store, stream->days[day], false, &txn, NULL))
+                        break;
+                int code = ops->seek(
+                    &txn, STORE_GAPS, key_position(stream->number, position + 1), &cursor);
+                bool here = !code && cursor.key.stream == stream->number &&
+                    !gap_read(cursor.value, &gap) && gap.from_position == position;
+                ops->done(&cursor);
+                ops->abort(&txn);
+                if (here)
+                        *ret_gap = gap;
+                found |= here;
+                if (found && !ret_gap->open)
+                        break;
+                if (!here && !found && day_has_events_after(reader, stream, day, position))
+                        break;
+        }
+        return found;
+}
+
+bool day_has_events_after(
+    struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position)
+{
+        struct frame_cursor cursor;
+        bool has = false;
+        int code = frame_seek(&cursor, reader, stream, day, UINT64_MAX >> 1, true);
+        while (!code && cursor.day == day && !has) {
+                has = !cursor.code && cursor.info.kind == FRAME_CHANGES &&
+                    cursor.position + cursor.info.events - 1 > position;
+                if (cursor.position <= position)
+                        break;
+                code = frame_prev(&cursor);
+        }
+        frame_done(&cursor);
+        return has;
+}
+
+static enum book_status status_at(struct reader *reader, const struct recon_stream *stream,
+    size_t day, uint64_t position, int64_t at_ns, enum recon_clock clock)
+{
+        struct gap_record gap;
+        if (find_gap(reader, stream, day, position, &gap)) {
+                int64_t from = clock == CLOCK_RECEIVE ? gap.from_receive_ns : gap.from_time_ns;
+                int64_t to = clock == CLOCK_RECEIVE ? gap.to_receive_ns : gap.to_time_ns;
+                return at_ns > from && (gap.open || at_ns < to) ? STATUS_GAP : STATUS_OK;
+        }
+        return position == stream->mark.last_position && at_ns > recon_end(stream, clock)
+            ? STATUS_ENDED
+            : STATUS_OK;
+}
+
+int recon_book_at(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
+    enum recon_clock clock, struct recon_book *ret_book, struct error *error)
+{
+        struct frame_cursor target;
+        uint64_t position = 0;
+        struct recon_book *book = ret_book;
+        book_clear(&book->book);
+        *book = (struct recon_book){.book = book->book,
+            .status = STATUS_EMPTY,
+            .at_ns = at_ns,
+            .last_id = -1,
+            .scale = {.tick = 1, .lot = 1}};
+        int code = locate_frame(reader, stream, at_ns, clock, &target);
+        if (code == ERR_NOT_FOUND) {
+                frame_done(&target);
+                return 0;
+        }
+        if (code)
+                error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
+                    error_name(code));
+        else
+                code = rebuild(&target, at_ns, clock, book, &position, error);
+        if (!code)
+                book->status = status_at(reader, stream, target.day, position, at_ns, clock);
+        frame_done(&target);
+        return code;
+}

@@ -1,0 +1,85 @@
+#include "recon/prune.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/layout.h"
+
+/* What the stream had in that day, as a gap. ERR_NOT_FOUND: nothing. */
+static int pruned_gap(struct reader *reader, const struct recon_stream *stream, uint32_t day,
+    struct gap_record *ret_gap)
+{
+        const struct store_ops *ops = reader->store->ops;
+        struct store_txn txn;
+        struct bytes value;
+        struct mark_record mark;
+        int code = ops->begin(reader->store, day, false, &txn, NULL);
+        if (code)
+                return code;
+        code = ops->get(&txn, STORE_MARKS, key_mark(stream->number), &value);
+        code = code ? code : mark_read(value, &mark);
+        ops->abort(&txn);
+        if (code || !mark.events)
+                return code ? code : ERR_NOT_FOUND;
+        *ret_gap = (struct gap_record){.cause = GAP_PRUNED,
+            .epoch = mark.epoch,
+            .from_time_ns = mark.first_event_time_ns,
+            .from_position = mark.first_position,
+            .to_id = mark.last_id,
+            .to_time_ns = mark.recorded_until_ns,
+            .to_receive_ns = mark.recorded_until_receive_ns,
+            .to_position = mark.next_position};
+        return 0;
+}
+
+static int mark_pruned(struct reader *reader, uint32_t day, struct store_txn *meta)
+{
+        const struct store_ops *ops = reader->store->ops;
+        for (size_t i = 0; i < reader->stream_count; i++) {
+                const struct recon_stream *stream = &reader->streams[i];
+                struct gap_record gap;
+                struct buffer value;
+                int code = pruned_gap(reader, stream, day, &gap);
+                if (code == ERR_NOT_FOUND)
+                        continue;
+                if (code)
+                        return code;
+                buffer_init(&value, 4096);
+                gap_write(&value, &gap);
+                ops->put(meta, STORE_PRUNED, key_day(stream->number, day), buffer_bytes(&value));
+                buffer_deinit(&value);
+        }
+        return 0;
+}
+
+static int prune_day(struct reader *reader, uint32_t day, struct error *error)
+{
+        const struct store_ops *ops = reader->store->ops;
+        struct store_txn meta;
+        int code = ops->begin(reader->store, STORE_META, true, &meta, error);
+        if (code)
+                return code;
+        code = mark_pruned(reader, day, &meta);
+        if (code) {
+                ops->abort(&meta);
+                return error_set(error, code, "the day cannot be read: %s", error_name(code));
+        }
+        code = ops->commit(&meta, error);
+        return code ? code : ops->drop(reader->store, day, error);
+}
+
+int recon_prune(struct reader *reader, uint32_t limit, size_t *ret_dropped, struct error *error)
+{
+        uint32_t *days;
+        size_t count;
+        int code = reader->store->ops->days(reader->store, &days, &count);
+        if (code)
+                return error_set(error, code, "the days of the store cannot be listed");
+        *ret_dropped = 0;
+        for (size_t i = 0; i + 1 < count && days[i] < limit && !code; i++) {
+                code = prune_day(reader, days[i], error);
+                *ret_dropped += !code;
+        }
+        free(days);
+        return code;
+}

@@ -1,0 +1,388 @@
+/* Reads everything and checks everything that one part of a record says of another. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "recon/internal.h"
+#include "store/layout.h"
+
+#define PROGRESS_EVERY 100000
+
+struct verify {
+        struct reader *reader;
+        const struct recon_stream *stream;
+        verify_problem_cb problem_cb;
+        void (*progress_cb)(uint64_t events, void *user);
+        void *user;
+        struct verify_result *result;
+        struct gap_list gaps;
+        struct book book;
+        bool has_book;
+        bool book_known; /* the book is what the record says; false after damage, until an image */
+        struct scale scale;
+        uint32_t epoch;
+        bool has_last, after_damage;
+        uint64_t last_position;
+        int64_t last_id;
+        bool timed;
+        int64_t running_max_ns;
+        uint64_t expected;
+        struct frame_cursor cursor;
+        /* of the day at hand */
+        size_t day;
+        uint64_t day_events, day_levels, day_images, day_frames;
+};
+
+static void problem_at(struct verify *verify, uint64_t position, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void problem_at(struct verify *verify, uint64_t position, const char *format, ...)
+{
+        char text[RECON_TEXT_SIZE];
+        va_list args;
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        verify->result->problems++;
+        verify->problem_cb(
+            verify->stream, verify->stream->days[verify->day], position, text, verify->user);
+}
+
+/* ---- events ---- */
+
+static bool scale_changed(struct verify *verify, uint32_t epoch)
+{
+        struct store_txn txn;
+        struct bytes value;
+        struct epoch_record record;
+        const struct store_ops *ops = verify->reader->store->ops;
+        if (ops->begin(verify->reader->store, verify->stream->days[verify->day], false, &txn, NULL))
+                return false;
+        bool changed =
+            !ops->get(&txn, STORE_EPOCHS, key_epoch(verify->stream->number, epoch), &value) &&
+            !epoch_read(value, &record) && record.cause == EPOCH_SCALE;
+        ops->abort(&txn);
+        return changed;
+}
+
+static void check_follows(struct verify *verify, const struct event *event, uint64_t position,
+    uint32_t epoch, uint32_t last_epoch)
+{
+        if (!verify->has_last || gap_spans(&verify->gaps, verify->last_position, position))
+                return;
+        if (epoch != last_epoch && !scale_changed(verify, epoch)) {
+                problem_at(verify, position,
+                    "a new epoch (%u after %u) without a gap record between ids %" PRId64
+                    " and %" PRId64,
+                    epoch, last_epoch, verify->last_id, event->first_id);
+        } else if (verify->stream->name.sequenced && !verify->after_damage &&
+            (event->first_id > verify->last_id + 1 || event->last_id <= verify->last_id)) {
+                problem_at(verify, position, "ids %" PRId64 "..%" PRId64 " do not follow %" PRId64,
+                    event->first_id, event->last_id, verify->last_id);
+        }
+}
+
+struct frame_sums {
+        uint32_t events, level_updates;
+        int64_t first_id, last_id, first_time_ns, last_time_ns, min_time_ns, max_time_ns,
+            first_receive_ns, last_receive_ns;
+};
+
+static void sums_add(struct frame_sums *sums, const struct event *event)
+{
+        if (!sums->events) {
+                sums->first_id = event->first_id;
+                sums->first_time_ns = sums->min_time_ns = sums->max_time_ns = event->event_time_ns;
+                sums->first_receive_ns = event->receive_time_ns;
+        }
+        sums->events++;
+        sums->level_updates += event_level_count(event);
+        sums->last_id = event->last_id;
+        sums->last_time_ns = event->event_time_ns;
+        sums->last_receive_ns = event->receive_time_ns;
+        if (event->event_time_ns < sums->min_time_ns)
+                sums->min_time_ns = event->event_time_ns;
+        if (event->event_time_ns > sums->max_time_ns)
+                sums->max_time_ns = event->event_time_ns;
+}
+
+static void check_sums(
+    struct verify *verify, const struct frame_sums *sums, const struct frame_info *info)
+{
+        if (sums->events != info->events || sums->level_updates != info->level_updates)
+                problem_at(verify, verify->cursor.position,
+                    "its head counts %u events, %u levels; it holds %u, %u", info->events,
+                    info->level_updates, sums->events, sums->level_updates);
+        else if (sums->events &&
+            (sums->first_id != info->first_id || sums->last_id != info->last_id ||
+                sums->first_time_ns != info->first_event_time_ns ||
+                sums->last_time_ns != info->last_event_time_ns ||
+                sums->min_time_ns != info->min_event_time_ns ||
+                sums->max_time_ns != info->max_event_time_ns ||
+                sums->first_receive_ns != info->first_receive_time_ns ||
+                sums->last_receive_ns != info->last_receive_time_ns))
+                problem_at(verify, verify->cursor.position,
+                    "its head's ids or times are not those of its events");
+}
+
+static void take_good_event(struct verify *verify, const struct event *event, uint64_t position,
+    uint32_t epoch, uint32_t *last_epoch)
+{
+        check_follows(verify, event, position, epoch, *last_epoch);
+        if (verify->has_book && book_apply(&verify->book, event))
+                problem_at(verify, position, "an event of too many levels");
+        verify->has_last = true;
+        verify->after_damage = false;
+        verify->last_position = position;
+        verify->last_id = event->last_id;
+        *last_epoch = epoch;
+}
+
+static void note_time(struct verify *verify, int64_t time_ns)
+{
+        if (!verify->timed || time_ns > verify->running_max_ns)
+                verify->running_max_ns = time_ns;
+        verify->timed = true;
+}
+
+static void verify_changes(struct verify *verify, const struct frame_info *info)
+{
+        struct event event;
+        struct frame_sums sums = {0};
+        uint32_t last_epoch = verify->epoch;
+        int more;
+        if (info->kind == FRAME_CHANGES && !verify->has_book && verify->book_known)
+                problem_at(verify, verify->cursor.position, "changes without an image before them");
+        while ((more = plain_next(&verify->reader->decoder, &event)) > 0) {
+                uint64_t position = verify->cursor.position + sums.events;
+                bool fresh = sums.events >= verify->cursor.skip;
+                sums_add(&sums, &event);
+                if (!fresh)
+                        continue;
+                if (info->kind == FRAME_CHANGES)
+                        take_good_event(verify, &event, position, info->epoch, &last_epoch);
+                note_time(verify, event.event_time_ns);
+                verify->day_events++;
+                verify->day_levels += event_level_count(&event);
+                if (++verify->result->events % PROGRESS_EVERY == 0 && verify->progress_cb)
+                        verify->progress_cb(verify->result->events, verify->user);
+        }
+        verify->epoch = last_epoch;
+        if (more)
+                problem_at(verify, verify->cursor.position, "an event cannot be decoded");
+        else
+                check_sums(verify, &sums, info);
+}
+
+/* ---- images ---- */
+
+static bool books_equal(const struct book *a, const struct book *b)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                struct book_cursor at_a = {0}, at_b = {0};
+                struct level level_a, level_b;
+                if (book_count(a, s) != book_count(b, s))
+                        return false;
+                while (book_next(a, s, &at_a, &level_a) && book_next(b, s, &at_b, &level_b)) {
+                        if (level_a.price != level_b.price || level_a.quantity != level_b.quantity)
+                                return false;
+                }
+        }
+        return true;
+}
+
+static void verify_image(struct verify *verify, const struct frame_info *info)
+{
+        struct book image;
+        struct error error;
+        book_init(&image);
+        verify->day_images++;
+        verify->result->images++;
+        if (load_image(&verify->cursor, &image, &error)) {
+                problem_at(verify, verify->cursor.position, "its image cannot be decoded");
+        } else {
+                bool same_epoch =
+                    verify->has_book && verify->book_known && info->epoch == verify->epoch;
+                if (same_epoch && !(info->flags & FRAME_SYNC) &&
+                    !books_equal(&image, &verify->book))
+                        problem_at(verify, verify->cursor.position,
+                            "the image differs from the book rebuilt up to it");
+                if (info->segment != verify->cursor.position)
+                        problem_at(verify, verify->cursor.position,
+                            "the image names another position as its own");
+                book_copy(&verify->book, &image);
+                verify->has_book = verify->book_known = true;
+                verify->scale = info->scale;
+        }
+        book_deinit(&image);
+}
+
+/* ---- frames and days ---- */
+
+static void check_index(struct verify *verify, const struct frame_info *info)
+{
+        const struct store_ops *ops = verify->reader->store->ops;
+        struct bytes value;
+        int64_t running_max = info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
+        struct store_key key =
+            key_time(verify->stream->number, running_max, verify->cursor.position);
+        if (ops->get(&verify->cursor.txn, STORE_TIMES, key, &value))
+                problem_at(verify, verify->cursor.position, "it is missing in the time index");
+        if (verify->timed && !verify->after_damage && !verify->cursor.skip &&
+            (running_max != verify->running_max_ns))
+                problem_at(verify, verify->cursor.position,
+                    "its running maximum of the event time is wrong");
+}
+
+static void check_position(struct verify *verify)
+{
+        uint64_t position = verify->cursor.position + verify->cursor.skip;
+        if (position == verify->expected)
+                return;
+        problem_at(verify, verify->expected,
+            "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
+            position - 1);
+        verify->book_known = false;
+        verify->after_damage = true;
+}
+
+static void verify_frame(struct verify *verify)
+{
+        struct error error;
+        check_position(verify);
+        verify->result->frames++;
+        verify->day_frames++;
+        int code = open_frame(&verify->cursor, &error);
+        const struct frame_info *info = &verify->cursor.info;
+        if (code) {
+                problem_at(verify, verify->cursor.position, "%s",
+                    code == ERR_VERSION ? "written by a newer version"
+                                        : "the frame is damaged (checksum or format)");
+                verify->book_known = false;
+                verify->after_damage = true;
+                verify->expected =
+                    verify->cursor.position + (verify->cursor.code ? 1 : frame_positions(info));
+                return;
+        }
+        check_index(verify, info);
+        if (info->kind == FRAME_IMAGE)
+                verify_image(verify, info);
+        else
+                verify_changes(verify, info);
+        verify->expected = verify->cursor.position + frame_positions(info);
+}
+
+static bool read_mark(struct verify *verify, struct mark_record *mark)
+{
+        const struct store_ops *ops = verify->reader->store->ops;
+        struct store_txn txn;
+        struct bytes value;
+        if (ops->begin(verify->reader->store, verify->stream->days[verify->day], false, &txn, NULL))
+                return false;
+        bool read = !ops->get(&txn, STORE_MARKS, key_mark(verify->stream->number), &value) &&
+            !mark_read(value, mark);
+        ops->abort(&txn);
+        return read;
+}
+
+static void check_day_begin(struct verify *verify)
+{
+        struct mark_record mark;
+        verify->day_events = verify->day_levels = verify->day_images = verify->day_frames = 0;
+        if (!read_mark(verify, &mark)) {
+                problem_at(verify, verify->expected, "the day's mark is missing or damaged");
+                return;
+        }
+        if (verify->expected != mark.first_position)
+                problem_at(verify, verify->expected, "the day should begin at position %" PRIu64,
+                    mark.first_position);
+        verify->expected = mark.first_position;
+}
+
+static bool gap_is_open(const struct gap_list *gaps)
+{
+        for (size_t i = 0; i < gaps->count; i++) {
+                if (gaps->gaps[i].open)
+                        return true;
+        }
+        return false;
+}
+
+static void check_day_end(struct verify *verify)
+{
+        struct mark_record mark;
+        bool last = verify->day + 1 == verify->stream->day_count;
+        if (!read_mark(verify, &mark))
+                return;
+        if (last) /* a running logger may have gone on meanwhile: what was read at the start counts
+                   */
+                mark.next_position = verify->stream->mark.next_position;
+        if (verify->expected < mark.next_position)
+                problem_at(verify, verify->expected,
+                    "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
+                    mark.next_position - 1);
+        else if (!last &&
+            (verify->day_events != mark.events || verify->day_levels != mark.level_updates))
+                problem_at(verify, verify->expected,
+                    "the day's mark counts %" PRIu64 " events, %" PRIu64
+                    " levels; it holds %" PRIu64 ", %" PRIu64,
+                    mark.events, mark.level_updates, verify->day_events, verify->day_levels);
+        if (last && verify->stream->mark.gap_open && !gap_is_open(&verify->gaps))
+                problem_at(verify, verify->stream->mark.gap_position,
+                    "the record of the open gap is missing");
+}
+
+static int verify_all(struct verify *verify)
+{
+        int code = frame_seek(&verify->cursor, verify->reader, verify->stream, 0, 0, false);
+        while (!code) {
+                while (verify->day < verify->cursor.day) {
+                        check_day_end(verify);
+                        verify->day++;
+                        check_day_begin(verify);
+                }
+                verify_frame(verify);
+                code = frame_next(&verify->cursor);
+        }
+        frame_done(&verify->cursor);
+        while (verify->day + 1 < verify->stream->day_count) {
+                check_day_end(verify);
+                verify->day++;
+                check_day_begin(verify);
+        }
+        check_day_end(verify);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+int recon_verify(struct reader *reader, const struct recon_stream *stream,
+    verify_problem_cb problem_cb, void (*progress_cb)(uint64_t events, void *user), void *user,
+    struct verify_result *ret_result, struct error *error)
+{
+        struct verify verify = {.reader = reader,
+            .stream = stream,
+            .problem_cb = problem_cb,
+            .progress_cb = progress_cb,
+            .user = user,
+            .result = ret_result,
+            .book_known = true};
+        *ret_result = (struct verify_result){0};
+        if (!stream->day_count)
+                return 0;
+        book_init(&verify.book);
+        int code = recon_gaps(reader, stream, &verify.gaps);
+        if (code) {
+                problem_at(&verify, 0, "a gap record is damaged");
+                code = 0;
+        }
+        verify.expected = stream->first_position;
+        check_day_begin(&verify);
+        code = verify_all(&verify);
+        if (code)
+                error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
+                    error_name(code));
+        ret_result->level_updates = verify.day_levels;
+        gap_list_deinit(&verify.gaps);
+        book_deinit(&verify.book);
+        return code;
+}

@@ -1,0 +1,149 @@
+/* CPU per message of each stage, without a socket: parse, apply, encode.
+ *
+ *   bench_stages FILE   FILE: an image's JSON on the first line, a depth message on each further one */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "book/book.h"
+#include "codec/plain.h"
+#include "venue/venue.h"
+
+#define ROUNDS 5
+
+struct corpus {
+        struct buffer text; /* every message followed by JSON_PADDING bytes */
+        size_t *offsets, *sizes;
+        size_t count;
+};
+
+static int64_t cpu_ns(void)
+{
+        struct timespec now;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+        return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void corpus_read(struct corpus *corpus, FILE *file)
+{
+        static const char padding[JSON_PADDING];
+        char *line = NULL;
+        size_t capacity = 0, places = 0;
+        ssize_t size;
+        buffer_init(&corpus->text, (size_t)1 << 30);
+        while ((size = getline(&line, &capacity, file)) > 0) {
+                if (corpus->count == places) {
+                        places = places ? places * 2 : 1024;
+                        corpus->offsets = memory_resize(corpus->offsets, places * sizeof(size_t));
+                        corpus->sizes = memory_resize(corpus->sizes, places * sizeof(size_t));
+                }
+                corpus->offsets[corpus->count] = corpus->text.size;
+                corpus->sizes[corpus->count++] = (size_t)size - (line[size - 1] == '\n');
+                buffer_append(&corpus->text, line, (size_t)size);
+                buffer_append(&corpus->text, padding, sizeof(padding));
+        }
+        free(line);
+}
+
+static void fail(const char *what)
+{
+        fprintf(stderr, "bench_stages: %s\n", what);
+        exit(1);
+}
+
+static const char *message_at(const struct corpus *corpus, size_t i)
+{
+        return (const char *)corpus->text.data + corpus->offsets[i];
+}
+
+struct bench {
+        struct corpus corpus;
+        struct json_parser *parser;
+        struct level_list list;
+        struct book book;
+        struct plain_encoder encoder;
+        struct scale scale;
+        uint64_t levels;
+};
+
+static void load_image(struct bench *bench)
+{
+        struct json_value root;
+        struct image image = {0};
+        unsigned digits[2];
+        const char *reason;
+        if (json_parse(bench->parser, message_at(&bench->corpus, 0), bench->corpus.sizes[0], &root) ||
+            venue_binance.parse_image(root, &bench->scale, 5000, &bench->list, &image, digits, &reason) ||
+            book_set_image(&bench->book, &image))
+                fail("the image cannot be read");
+}
+
+/* One pass over all messages, up to the stage @depth: 1 JSON, 2 event, 3 book, 4 encode. */
+static int64_t pass(struct bench *bench, int depth)
+{
+        struct json_value root;
+        struct venue_message message;
+        unsigned digits[2];
+        const char *reason;
+        load_image(bench);
+        plain_begin(&bench->encoder, &bench->scale);
+        bench->levels = 0;
+        int64_t begin = cpu_ns();
+        for (size_t i = 1; i < bench->corpus.count; i++) {
+                struct event event = {.receive_time_ns = INT64_C(1723161253937085000)};
+                if (json_parse(bench->parser, message_at(&bench->corpus, i), bench->corpus.sizes[i], &root))
+                        fail("a message is not JSON");
+                if (depth < 2)
+                        continue;
+                venue_binance.parse(root, &message);
+                if (message.kind != MESSAGE_EVENT ||
+                    venue_binance.parse_event(&message, &bench->scale, &bench->list, &event, digits, &reason))
+                        fail("a message cannot be parsed");
+                bench->levels += event_level_count(&event);
+                if (depth >= 3)
+                        book_apply(&bench->book, &event);
+                if (depth >= 4 && plain_add(&bench->encoder, &event)) {
+                        plain_begin(&bench->encoder, &bench->scale);
+                        plain_add(&bench->encoder, &event);
+                }
+        }
+        return cpu_ns() - begin;
+}
+
+static int64_t best_pass(struct bench *bench, int depth)
+{
+        int64_t best = INT64_MAX;
+        for (int round = 0; round < ROUNDS; round++) {
+                int64_t time = pass(bench, depth);
+                best = time < best ? time : best;
+        }
+        return best;
+}
+
+int main(int argc, char **argv)
+{
+        static const char *const names[] = {"json", "event", "book", "encode"};
+        struct bench bench = {.scale = {8, 8, true, 1000000, 1000}};
+        FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
+        if (!file)
+                fail("usage: bench_stages FILE");
+        corpus_read(&bench.corpus, file);
+        fclose(file);
+        if (bench.corpus.count < 2)
+                fail("no messages");
+        bench.parser = json_new();
+        book_init(&bench.book);
+        plain_encoder_init(&bench.encoder);
+        size_t messages = bench.corpus.count - 1;
+        int64_t before = 0, total = 0;
+        for (int depth = 1; depth <= 4; depth++) {
+                total = best_pass(&bench, depth);
+                printf("%s_ns_per_message,%lld\n", names[depth - 1], (long long)((total - before) / (int64_t)messages));
+                before = total;
+        }
+        printf("total_ns_per_message,%lld\n", (long long)(total / (int64_t)messages));
+        printf("messages,%zu\nlevels,%llu\n", messages, (unsigned long long)bench.levels);
+        return 0;
+}

@@ -18,8 +18,9 @@ struct feed;
 struct feed_callbacks {
         void (*open_cb)(uint32_t connection, void *user);
         /* One whole message. JSON_PADDING bytes after @text are readable and writable; valid until
-         * the callback returns. @receive_time_ns: wall clock when its first byte was handed over. */
-        void (*message_cb)(uint32_t connection, char *text, size_t size, int64_t receive_time_ns, void *user);
+         * the callback returns. @receive_time_ns: wall clock when its first piece came. */
+        void (*message_cb)(uint32_t connection, char *text, size_t size, int64_t receive_time_ns,
+            void *user);
         /* A message beyond LIMIT_MESSAGE_SIZE or a binary one was thrown away. */
         void (*refused_cb)(uint32_t connection, size_t size, const char *reason, void *user);
         /* Any frame at all, pings and pongs too: the connection lives. */
@@ -43,8 +44,8 @@ struct feed_target {
         const char *path;
         uint16_t port;
         bool tls;
-        const char *address;       /* numeric address of the host, or of the proxy, resolved elsewhere */
-        const char *proxy;         /* "host:port" of an HTTP proxy to tunnel through, or NULL */
+        const char *address; /* numeric address of the host, or of the proxy, resolved elsewhere */
+        const char *proxy;   /* "host:port" of an HTTP proxy to tunnel through, or NULL */
 };
 
 int feed_open(struct feed **ret_feed, const struct feed_options *options,

@@ -1,10 +1,10 @@
 /* REST requests and name look-ups, on a thread of their own. (libcurl behind it.)
  *
  * Jobs are queued from the loop, answers are taken there; in between nothing is shared. The thread
- * keeps a few transfers under way at once (REST_PARALLEL) over kept-alive connections. TLS is always
- * verified; plain only to loopback; redirects are not followed. Proxy variables of the environment
- * are obeyed (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, lower case too; a loopback host never
- * goes through a proxy). */
+ * keeps a few transfers under way at once (REST_PARALLEL) over kept-alive connections. TLS is
+ * always verified; plain only to loopback; redirects are not followed. Proxy variables of the
+ * environment are obeyed (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, lower case too; a loopback
+ * host never goes through a proxy). */
 #ifndef VENUE_REST_H
 #define VENUE_REST_H
 
@@ -30,7 +30,7 @@ struct rest_options {
 
 struct rest_answer {
         uint64_t id;
-        int code;            /* 0: an HTTP answer came (look at status); else ERR_*, text says why */
+        int code;            /* 0: an HTTP answer came (see status); else ERR_*, text says why */
         int status;          /* HTTP status */
         int64_t retry_after_s; /* -1 if absent or unreadable */
         int64_t used_weight; /* X-MBX-USED-WEIGHT-1M, any case; -1 if absent */
@@ -61,7 +61,7 @@ bool rest_take(struct rest *rest, struct rest_answer *ret_answer);
 /* The proxy that the environment names for a target ("host:port" into @ret_proxy), or false. */
 bool rest_proxy(const char *host, bool tls, char *ret_proxy, size_t size);
 
-/* Does @host name this machine (localhost, 127/8, ::1)? Only those may be spoken to in the clear. */
+/* Does @host name this machine (localhost, 127/8, ::1)? Only those may be spoken to plain. */
 bool rest_is_loopback(const char *host);
 
 /* Take an address apart: "wss://host[:port][/path]", schemes ws wss http https. The path is "" if

@@ -1,0 +1,158 @@
+"""Starts and stops the real programs for the system tests: laboratory, logger, obrebuild."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", ROOT / "build" / "release"))
+DATA = ROOT / "tests" / "data"
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+CAPTURES = {
+    "btcusdt": "binance_spot_btcusdt_20240808.gz+binance_spot_btcusdt_20240809.gz",
+    "spot10": "binance_spot_20210405_10sym.txt.zst",
+    "spot4": "binance_spot_20210814_4sym.ws.txt.zst+binance_spot_20210814_4sym.http.txt.zst",
+    "us10": "binance_us_20210405_10sym.txt.zst",
+}
+# depthUpdate messages in each capture, as counted where the data comes from
+DEPTH_MESSAGES = {"btcusdt": 6495, "spot10": 4709, "spot4": 546, "us10": 3196}
+SYMBOLS = {
+    "btcusdt": ["BTCUSDT"],
+    "spot10": "ZILUSDT MANAUSDT DENTUSDT AXSBNB ETHBRL BTCSTUSDT QTUMETH BTCAUD RENBTCETH NEOUSDC".split(),
+    "spot4": "XMRBTC FTMUSDT SXPBTC BADGERBTC".split(),
+    "us10": "MANAUSD BTCUSD BCHBTC HNTUSD ETHBTC QTUMUSDT MKRUSD VTHOUSD SOLUSD DOGEUSD".split(),
+}
+
+
+def capture_path(name):
+    return "+".join(str(DATA / part) for part in CAPTURES[name].split("+"))
+
+
+def wait_until(condition, seconds, what):
+    """The first true value of condition(), or a failure that names what was awaited."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Process:
+    """A child that is always ended, by its own number."""
+
+    def __init__(self, command, log, env=None):
+        self.log = pathlib.Path(log)
+        self.file = open(self.log, "ab")
+        self.child = subprocess.Popen([str(part) for part in command], stdout=self.file, stderr=self.file,
+                                      stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def running(self):
+        return self.child.poll() is None
+
+    def send(self, number):
+        if self.running():
+            self.child.send_signal(number)
+
+    def wait(self, seconds=30):
+        return self.child.wait(seconds)
+
+    def end(self, seconds=30):
+        self.send(signal.SIGTERM)
+        try:
+            return self.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError(f"did not end within {seconds} s of SIGTERM:\n{self.text()[-3000:]}")
+        finally:
+            self.file.close()
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+        self.file.close()
+
+
+class Lab(Process):
+    """The laboratory exchange, listening."""
+
+    def __init__(self, directory, captures, *options, speed="max"):
+        directory = pathlib.Path(directory)
+        self.journal_path = directory / "journal.jsonl"
+        self.ca = directory / "ca.pem"
+        ready = directory / "ready.json"
+        paths = [capture_path(name) if name in CAPTURES else name for name in captures]
+        super().__init__([BUILD / "oblab", "--ca-out", self.ca, "--ready-out", ready, "--journal",
+                          self.journal_path, "--speed", speed, *options, *paths], directory / "lab.log")
+        try:
+            wait_until(lambda: ready.exists() or not self.running(), 60, "the laboratory listens")
+            assert ready.exists(), self.text()
+        except AssertionError:
+            self.kill()
+            raise
+        self.urls = json.loads(ready.read_text())
+        self.env = {"BINANCE_WS_URL": self.urls["ws_url"], "BINANCE_REST_URL": self.urls["rest_url"],
+                    "CA_FILE": str(self.ca)}
+
+    def journal(self):
+        """Its lines so far; the last one may be half written."""
+        with open(self.journal_path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def ended(self):
+        """Has everything been played?"""
+        with open(self.journal_path, "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 20000))
+            return b'"t":"end"' in file.read()
+
+    def wait_end(self, seconds):
+        wait_until(lambda: self.ended() or not self.running(), seconds, "the laboratory has played everything")
+        assert self.running(), self.text()[-3000:]
+
+
+class Logger(Process):
+    """oblogger, recording from a laboratory."""
+
+    def __init__(self, directory, lab, symbols, store, log="oblogger.log", **env):
+        self.store = pathlib.Path(store)
+        settings = {**lab.env, "SYMBOLS": ",".join("binance:" + symbol for symbol in symbols), "STORE": str(store),
+                    **env}
+        super().__init__([BUILD / "oblogger"], pathlib.Path(directory) / log, settings)
+
+    def wait_text(self, text, seconds=30):
+        wait_until(lambda: text in self.text() or not self.running(), seconds, f"the logger says {text!r}")
+        assert text in self.text(), self.text()[-3000:]
+
+
+def obrebuild(store, *arguments, stdin=None, expect=0):
+    """Its answer; the exit code must be the one expected (None: any)."""
+    done = subprocess.run([str(BUILD / "obrebuild"), "--store", str(store), *map(str, arguments)], input=stdin,
+                          capture_output=True, text=True, timeout=300, check=False)
+    if expect is not None:
+        assert done.returncode == expect, f"exit {done.returncode}, expected {expect}: {done.stderr[-2000:]}"
+    return done
+
+
+def rows(store, *arguments, stdin=None, expect=0):
+    """Its answer as JSON objects."""
+    text = obrebuild(store, *arguments, "--output", "json", stdin=stdin, expect=expect).stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def recorded_events(store):
+    """Events in the store, by symbol; only what is committed counts."""
+    done = obrebuild(store, "list", "--output", "json", expect=None)
+    if done.returncode:
+        return {}
+    return {row["symbol"]: row["events"] for row in map(json.loads, done.stdout.splitlines())}

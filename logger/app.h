@@ -141,6 +141,9 @@ void tracked_free(struct tracked *tracked);
 /* messages.c: from text to events */
 void message_received(struct site *site, struct link *link, uint32_t connection, char *text,
     size_t size, int64_t receive_time_ns);
+/* What a parser said of the decimals: true if the scale was changed and parsing must be repeated.
+ */
+bool scale_fit(struct tracked *tracked, int code, const unsigned digits[2], int64_t now_ns);
 int64_t cut_receive_time(const struct app *app, int64_t time_ns);
 
 /* requests.c: REST */

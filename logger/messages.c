@@ -23,24 +23,38 @@ static void report_bad(
             (int)(size < 80 ? size : 80), text, count);
 }
 
-/* Parse the levels; where they need more decimals than the scale has, change the scale first. */
+bool scale_fit(struct tracked *tracked, int code, const unsigned digits[2], int64_t now_ns)
+{
+        const struct scale *scale = record_scale(tracked->stream);
+        if ((code && code != ERR_FULL) ||
+            (digits[0] == scale->price_digits && digits[1] == scale->quantity_digits))
+                return false;
+        if (record_learn_digits(tracked->stream, digits[0], digits[1]))
+                return true;
+        if (code != ERR_FULL)
+                return false;
+        unsigned price = digits[0] > scale->price_digits ? digits[0] : scale->price_digits;
+        unsigned quantity = digits[1] > scale->quantity_digits ? digits[1] : scale->quantity_digits;
+        if (record_rescale(tracked->stream, price, quantity, now_ns))
+                return false;
+        log_info("%s:%s: prices now have %u decimals, quantities %u", tracked->site->venue->name,
+            tracked->symbol, price, quantity);
+        return true;
+}
+
 static int parse_event(struct tracked *tracked, const struct venue_message *message,
     struct event *event, const char **reason)
 {
-        struct app *app = tracked->site->app;
+        struct level_list *list = &tracked->site->app->list;
         const struct venue *venue = tracked->site->venue;
         unsigned digits[2];
-        int code = venue->parse_event(
-            message, record_scale(tracked->stream), &app->list, event, digits, reason);
-        if (code != ERR_FULL)
-                return code;
         *reason = "its decimals fit no scale";
-        if (record_rescale(tracked->stream, digits[0], digits[1], event->receive_time_ns))
-                return ERR_RANGE;
-        log_info("%s:%s: prices now have %u decimals, quantities %u", venue->name, tracked->symbol,
-            digits[0], digits[1]);
+        int code =
+            venue->parse_event(message, record_scale(tracked->stream), list, event, digits, reason);
+        if (!scale_fit(tracked, code, digits, event->receive_time_ns))
+                return code;
         return venue->parse_event(
-            message, record_scale(tracked->stream), &app->list, event, digits, reason);
+            message, record_scale(tracked->stream), list, event, digits, reason);
 }
 
 static void event_received(struct site *site, uint32_t connection,

@@ -200,13 +200,11 @@ static int parse_image(struct app *app, struct request *request, struct json_val
         struct tracked *tracked = request->tracked;
         const struct venue *venue = request->site->venue;
         unsigned digits[2];
+        *reason = "its decimals fit no scale";
         int code = venue->parse_image(
             root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
-        if (code != ERR_FULL)
+        if (!scale_fit(tracked, code, digits, image->receive_time_ns))
                 return code;
-        *reason = "its decimals fit no scale";
-        if (record_rescale(tracked->stream, digits[0], digits[1], image->receive_time_ns))
-                return ERR_RANGE;
         return venue->parse_image(
             root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
 }

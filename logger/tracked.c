@@ -158,11 +158,25 @@ static void report_live(struct tracked *tracked)
             tracked->symbol, book->id, book_count(book, SIDE_BID), book_count(book, SIDE_ASK));
 }
 
+static void forget_image(struct tracked *tracked)
+{
+        tracked->waiting.there = false;
+        level_list_clear(&tracked->waiting.list);
+}
+
+/* The image that waited, or the one of this answer. */
+static const struct image *image_in_hand(const struct context *context)
+{
+        const struct held_image *waiting = &context->tracked->waiting;
+        return waiting->there ? &waiting->image : context->image;
+}
+
 static void use_image(struct context *context)
 {
         struct tracked *tracked = context->tracked;
         int64_t first, last;
-        int code = record_image(tracked->stream, context->image);
+        int code = record_image(tracked->stream, image_in_hand(context));
+        forget_image(tracked);
         if (tracked->shallow)
                 session_refresh_soon(
                     &tracked->session, tracked->site->app->mono_ns + DEEPER_AFTER_NS);
@@ -173,12 +187,6 @@ static void use_image(struct context *context)
         tracked_step(context,
             &(struct session_input){
                 .kind = INPUT_CROSSED, .first_id = first, .last_id = last, .kept = true});
-}
-
-static void forget_image(struct tracked *tracked)
-{
-        tracked->waiting.there = false;
-        level_list_clear(&tracked->waiting.list);
 }
 
 static void wait_image(struct context *context)
@@ -199,8 +207,7 @@ static void correct_book(struct context *context)
 {
         struct tracked *tracked = context->tracked;
         uint32_t differences;
-        const struct image *image =
-            tracked->waiting.there ? &tracked->waiting.image : context->image;
+        const struct image *image = image_in_hand(context);
         int code = record_correct(tracked->stream, image, &differences);
         if (code) {
                 log_debug("%s:%s: image %" PRId64 " cannot be carried forward (%s), asking again",

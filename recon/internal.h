@@ -8,6 +8,11 @@
 int locate_frame(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
     enum recon_clock clock, struct frame_cursor *cursor);
 
+/* The last readable frame before which every event was earlier than @from_ns, by the exchange's
+ * clock. ERR_NOT_FOUND: there is none. */
+int locate_start(struct reader *reader, const struct recon_stream *stream, int64_t from_ns,
+    struct frame_cursor *cursor);
+
 /* Unpack the frame under the cursor and begin to decode it; its info is then checked. */
 int open_frame(struct frame_cursor *cursor, struct error *error);
 

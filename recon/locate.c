@@ -121,6 +121,22 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
         return code;
 }
 
+int locate_start(struct reader *reader, const struct recon_stream *stream, int64_t from_ns,
+    struct frame_cursor *cursor)
+{
+        uint64_t position;
+        *cursor = (struct frame_cursor){.reader = reader, .stream = stream};
+        if (!stream->day_count || from_ns == INT64_MIN)
+                return ERR_NOT_FOUND;
+        size_t day = find_day(reader, stream, from_ns - 1);
+        int code = find_position(reader, stream, day, from_ns - 1, &position);
+        if (!code)
+                code = frame_seek(cursor, reader, stream, day, position, true);
+        while (!code && cursor->code)
+                code = frame_prev(cursor);
+        return code;
+}
+
 /* ---- rebuilding ---- */
 
 int place_error(struct error *error, int code, const struct frame_cursor *cursor, const char *what)

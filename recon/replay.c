@@ -10,16 +10,20 @@ struct replay {
         struct scale scale;
         uint32_t epoch;
         int64_t fall_back_ns;
+        uint64_t expected; /* position of the next frame; 0: any */
 };
 
-/* Stand at the image of the segment that holds @from_ns, or at the first frame of all. */
+/* Stand at the image of the segment that holds the first event of the range, or at the first frame
+ * of all. Event times may fall back, so it can lie before the book at @from_ns. */
 static int replay_seek(
     struct replay *replay, const struct recon_stream *stream, struct frame_cursor *cursor)
 {
         const struct replay_options *options = replay->options;
         if (!stream->day_count)
                 return ERR_NOT_FOUND;
-        int code = locate_frame(replay->reader, stream, options->from_ns, options->clock, cursor);
+        int code = options->clock == CLOCK_RECEIVE
+            ? locate_frame(replay->reader, stream, options->from_ns, options->clock, cursor)
+            : locate_start(replay->reader, stream, options->from_ns, cursor);
         size_t day = code ? 0 : cursor->day;
         uint64_t position = code ? 0 : cursor->info.segment;
         frame_done(cursor);
@@ -71,6 +75,10 @@ static int replay_changes(struct replay *replay, struct frame_cursor *cursor, st
 
 static int replay_frame(struct replay *replay, struct frame_cursor *cursor, struct error *error)
 {
+        if (replay->expected && cursor->position + cursor->skip != replay->expected)
+                return place_error(error, ERR_CORRUPT, cursor, "frames before it are missing");
+        if (!cursor->code)
+                replay->expected = cursor->position + frame_positions(&cursor->info);
         if (!cursor->code && cursor->info.kind == FRAME_HEADLESS)
                 return 0;
         if (!cursor->code && cursor->info.kind == FRAME_CHANGES) {

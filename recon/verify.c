@@ -31,7 +31,8 @@ struct verify {
         struct frame_cursor cursor;
         /* of the day at hand */
         size_t day;
-        uint64_t day_events, day_levels, day_images, day_frames;
+        uint64_t day_events, day_levels, day_images, day_frames, image_bytes, change_bytes;
+        struct mark_record day_mark; /* as the day's reading began */
 };
 
 static void problem_at(struct verify *verify, uint64_t position, const char *format, ...)
@@ -267,6 +268,10 @@ static void verify_frame(struct verify *verify)
         }
         check_index(verify, info);
         if (info->kind == FRAME_IMAGE)
+                verify->image_bytes += verify->cursor.frame.size;
+        else
+                verify->change_bytes += verify->cursor.frame.size;
+        if (info->kind == FRAME_IMAGE)
                 verify_image(verify, info);
         else
                 verify_changes(verify, info);
@@ -290,6 +295,8 @@ static void check_day_begin(struct verify *verify)
 {
         struct mark_record mark;
         verify->day_events = verify->day_levels = verify->day_images = verify->day_frames = 0;
+        verify->image_bytes = verify->change_bytes = 0;
+        verify->day_mark = (struct mark_record){0};
         if (!read_mark(verify, &mark)) {
                 problem_at(verify, verify->expected, "the day's mark is missing or damaged");
                 return;
@@ -298,6 +305,7 @@ static void check_day_begin(struct verify *verify)
                 problem_at(verify, verify->expected, "the day should begin at position %" PRIu64,
                     mark.first_position);
         verify->expected = mark.first_position;
+        verify->day_mark = mark;
 }
 
 static bool gap_is_open(const struct gap_list *gaps)
@@ -309,25 +317,42 @@ static bool gap_is_open(const struct gap_list *gaps)
         return false;
 }
 
+/* The day's counters, unless a running logger went on while the day was read. */
+static void check_counters(struct verify *verify, const struct mark_record *mark)
+{
+        const struct mark_record *before = &verify->day_mark;
+        if (mark->next_position != before->next_position || mark->events != before->events ||
+            mark->change_bytes != before->change_bytes)
+                return;
+        if (verify->day_events != mark->events || verify->day_levels != mark->level_updates ||
+            verify->day_images != mark->images)
+                problem_at(verify, verify->expected,
+                    "the day's mark counts %" PRIu64 " events, %" PRIu64 " levels, %" PRIu64
+                    " images; it holds %" PRIu64 ", %" PRIu64 ", %" PRIu64,
+                    mark->events, mark->level_updates, mark->images, verify->day_events,
+                    verify->day_levels, verify->day_images);
+        else if (verify->image_bytes != mark->image_bytes ||
+            verify->change_bytes != mark->change_bytes)
+                problem_at(verify, verify->expected,
+                    "the day's mark counts %" PRIu64 " bytes of images, %" PRIu64
+                    " of changes; it holds %" PRIu64 ", %" PRIu64,
+                    mark->image_bytes, mark->change_bytes, verify->image_bytes,
+                    verify->change_bytes);
+}
+
 static void check_day_end(struct verify *verify)
 {
         struct mark_record mark;
         bool last = verify->day + 1 == verify->stream->day_count;
         if (!read_mark(verify, &mark))
                 return;
-        if (last) /* a running logger may have gone on meanwhile: what was read at the start counts
-                   */
+        check_counters(verify, &mark);
+        if (last) /* a running logger may have gone on: what was read at the start counts */
                 mark.next_position = verify->stream->mark.next_position;
         if (verify->expected < mark.next_position)
                 problem_at(verify, verify->expected,
                     "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
                     mark.next_position - 1);
-        else if (!last &&
-            (verify->day_events != mark.events || verify->day_levels != mark.level_updates))
-                problem_at(verify, verify->expected,
-                    "the day's mark counts %" PRIu64 " events, %" PRIu64
-                    " levels; it holds %" PRIu64 ", %" PRIu64,
-                    mark.events, mark.level_updates, verify->day_events, verify->day_levels);
         if (last && verify->stream->mark.gap_open && !gap_is_open(&verify->gaps))
                 problem_at(verify, verify->stream->mark.gap_position,
                     "the record of the open gap is missing");

@@ -45,6 +45,7 @@ struct record_stream {
         struct book book;
         bool has_book;
         struct scale scale;
+        bool scale_used; /* something is recorded with it */
 
         struct block open;    /* since the last hand-over, committed as it is */
         struct block sealed;  /* since the last seal: what replaces the open ones */

@@ -97,6 +97,11 @@ int record_correct(
 void record_gap(
     struct record_stream *stream, enum gap_cause cause, int64_t now_ns, const char *detail);
 
+/* Until something is recorded the scale may still be learned from what the exchange writes: its
+ * decimals replace those given at the start. false: something is recorded already. */
+bool record_learn_digits(
+    struct record_stream *stream, unsigned price_digits, unsigned quantity_digits);
+
 /* Values came that the scale cannot hold: go on with more digits (a new epoch, no gap).
  * ERR_RANGE: does not fit int64; nothing was changed. */
 int record_rescale(

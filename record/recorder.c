@@ -333,6 +333,7 @@ static void recorder_submit(struct recorder *recorder)
 
 void recorder_tick(struct recorder *recorder, int64_t now_ns)
 {
+        writer_retry(recorder->writer);
         size_t waiting = writer_stats(recorder->writer).queue_bytes;
         if (recorder->suspended) {
                 if (waiting > recorder->options.queue_size / 2)

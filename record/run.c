@@ -233,6 +233,27 @@ static int factor_of(unsigned from, unsigned to, int64_t *ret_factor)
         return to < from ? ERR_RANGE : decimal_shift(1, to - from, ret_factor);
 }
 
+/* A step counted in units of 10^-@from, in units of 10^-@to; 1 where it has no whole number. */
+static int64_t step_at(int64_t step, unsigned from, unsigned to)
+{
+        for (; from > to && step % 10 == 0; from--)
+                step /= 10;
+        return from > to || decimal_shift(step, to - from, &step) ? 1 : step;
+}
+
+bool record_learn_digits(
+    struct record_stream *stream, unsigned price_digits, unsigned quantity_digits)
+{
+        struct scale *scale = &stream->scale;
+        if (stream->scale_used || price_digits > LIMIT_DIGITS || quantity_digits > LIMIT_DIGITS)
+                return false;
+        scale->tick = step_at(scale->tick, scale->price_digits, price_digits);
+        scale->lot = step_at(scale->lot, scale->quantity_digits, quantity_digits);
+        scale->price_digits = (uint8_t)price_digits;
+        scale->quantity_digits = (uint8_t)quantity_digits;
+        return true;
+}
+
 int record_rescale(
     struct record_stream *stream, unsigned price_digits, unsigned quantity_digits, int64_t now_ns)
 {

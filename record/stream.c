@@ -159,6 +159,7 @@ static struct event image_event(struct record_stream *stream, const struct frame
 void stream_write_image(
     struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections)
 {
+        stream->scale_used = true;
         stream->updates_since_image = 0;
         stream->image_receive_ns = receive_time_ns;
         if (stream_is_muted(stream))
@@ -240,6 +241,7 @@ static void mark_advance_time(struct mark_record *mark, const struct event *even
 void stream_add(struct record_stream *stream, uint8_t kind, const struct event *event)
 {
         struct mark_record *mark = &stream->mark;
+        stream->scale_used = true;
         stream_cut(stream, event);
         struct block_start start = {kind, &stream->scale, mark->epoch, stream->segment,
             mark->next_position, mark->timed, mark->running_max_ns};
@@ -253,8 +255,8 @@ void stream_add(struct record_stream *stream, uint8_t kind, const struct event *
                 block_add(&stream->open, &start, event);
                 stream_touch_day(stream);
                 mark_count(mark, event);
+                mark_advance_time(mark, event);
         }
-        mark_advance_time(mark, event);
 }
 
 static bool image_is_due(const struct record_stream *stream, const struct event *event)

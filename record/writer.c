@@ -328,6 +328,19 @@ int writer_close(struct writer *writer, int64_t wait_ns, struct error *error)
             lost);
 }
 
+void writer_retry(struct writer *writer)
+{
+        if (!writer->without_thread)
+                return;
+        while (writer->first && write_once(writer, writer->first)) {
+                struct batch *batch = writer->first;
+                writer->first = batch->next;
+                if (!writer->first)
+                        writer->last = NULL;
+                batch_done(writer, batch);
+        }
+}
+
 void writer_submit(struct writer *writer, struct batch *batch)
 {
         pthread_mutex_lock(&writer->lock);
@@ -339,15 +352,7 @@ void writer_submit(struct writer *writer, struct batch *batch)
         writer->last = batch;
         pthread_cond_broadcast(&writer->wake);
         pthread_mutex_unlock(&writer->lock);
-        if (!writer->without_thread)
-                return;
-        while (writer->first && write_once(writer, writer->first)) {
-                batch = writer->first;
-                writer->first = batch->next;
-                if (!writer->first)
-                        writer->last = NULL;
-                batch_done(writer, batch);
-        }
+        writer_retry(writer);
 }
 
 struct batch *writer_batch(struct writer *writer)

@@ -23,6 +23,9 @@ int writer_open(
 /* Wait at most @wait_ns until all is written, then end. ERR_FULL: bytes were left (in @error). */
 int writer_close(struct writer *writer, int64_t wait_ns, struct error *error);
 
+/* Without a thread: try again what was refused. With one it does so by itself. */
+void writer_retry(struct writer *writer);
+
 /* Hand over a batch; it is the writer's. */
 void writer_submit(struct writer *writer, struct batch *batch);
 

@@ -93,12 +93,22 @@ static void parse(struct json_value root, struct venue_message *message)
                 message->kind = MESSAGE_SHUTDOWN;
 }
 
-/* Remember how many decimals the longest value needs. */
-static void note_digits(struct json_text text, unsigned *digits)
+/* Remember how many decimals the text has; the usual case, as many as the scale, is one look. */
+static void note_digits(struct json_text text, unsigned usual, unsigned *digits)
 {
-        int needed = decimal_digits(text.data, text.size);
-        if (needed > (int)*digits)
-                *digits = (unsigned)needed;
+        unsigned found = usual;
+        if (!usual || text.size <= usual || text.data[text.size - usual - 1] != '.') {
+                const char *point = memchr(text.data, '.', text.size);
+                found = point ? (unsigned)(text.data + text.size - point - 1) : 0;
+        }
+        if (found > *digits)
+                *digits = found;
+}
+
+/* What cannot be read at all outweighs what only needs another scale. */
+static int worse_code(int a, int b)
+{
+        return !a || (a == ERR_FULL && b) ? b : a;
 }
 
 static int parse_side(struct json_value array, const struct scale *scale, struct level_list *list,
@@ -117,14 +127,9 @@ static int parse_side(struct json_value array, const struct scale *scale, struct
                     decimal_parse(price.data, price.size, scale->price_digits, &level.price);
                 int quantity_code = decimal_parse(
                     quantity.data, quantity.size, scale->quantity_digits, &level.quantity);
-                note_digits(price_code == ERR_FULL ? price : (struct json_text){0}, &digits[0]);
-                note_digits(
-                    quantity_code == ERR_FULL ? quantity : (struct json_text){0}, &digits[1]);
-                int worse = price_code && price_code != ERR_FULL ? price_code
-                    : quantity_code                              ? quantity_code
-                                                                 : price_code;
-                if (worse && code != ERR_PARSE && code != ERR_RANGE)
-                        code = worse;
+                note_digits(price, scale->price_digits, &digits[0]);
+                note_digits(quantity, scale->quantity_digits, &digits[1]);
+                code = worse_code(code, worse_code(price_code, quantity_code));
                 if (level.quantity < 0 || level.price < 0)
                         code = ERR_RANGE;
                 if (list->count - begin == LIMIT_EVENT_LEVELS)
@@ -148,8 +153,7 @@ static int parse_sides(struct json_value body, const char *const names[SIDES],
         struct json_value array;
         int worst = 0;
         level_list_clear(list);
-        digits[0] = scale->price_digits;
-        digits[1] = scale->quantity_digits;
+        digits[0] = digits[1] = 0;
         for (enum side s = 0; s < SIDES; s++) {
                 size_t begin = list->count;
                 *reason = "a side is missing";
@@ -161,7 +165,12 @@ static int parse_sides(struct json_value body, const char *const names[SIDES],
                 worst = code ? code : worst;
                 ret_count[s] = (uint32_t)(list->count - begin);
         }
-        return worst;
+        if (!list->count) {
+                digits[0] = scale->price_digits;
+                digits[1] = scale->quantity_digits;
+        }
+        return digits[0] > scale->price_digits || digits[1] > scale->quantity_digits ? ERR_FULL
+                                                                                     : worst;
 }
 
 static int parse_event(const struct venue_message *message, const struct scale *scale,

@@ -135,6 +135,15 @@ static void check_waiting_image(struct step *step)
         plan_refresh(session, step->input->now_ns);
 }
 
+static void wait_image(struct step *step, int64_t patience_ns)
+{
+        struct session *session = step->session;
+        session->waiting_image = true;
+        session->waiting_id = step->input->image_id;
+        session->waiting_until_ns = step->input->now_ns + patience_ns;
+        act(step, ACTION_WAIT_IMAGE, "ahead of the stream");
+}
+
 static void check_held(struct step *step)
 {
         struct session *session = step->session;
@@ -175,6 +184,46 @@ static void event_with_book(struct step *step)
         }
 }
 
+static void retry_fetch(struct step *step)
+{
+        struct session *session = step->session;
+        int64_t wait = session_backoff(session), now = step->input->now_ns;
+        session->retry_ns = now + wait;
+        if (step->input->kind == INPUT_FETCH_FAILED && step->input->retry_ns > session->retry_ns)
+                session->retry_ns = step->input->retry_ns;
+}
+
+/* The image of this answer, or the one that waited, becomes the book. */
+static void begin_book(struct step *step, int64_t image_id)
+{
+        struct session *session = step->session;
+        bool ahead = session->has_run && session->run_last > image_id;
+        session->id = ahead ? session->run_last : image_id;
+        session->any_id = image_id < 0 && !session->has_run;
+        session->has_book = true;
+        session->has_run = session->unconfirmed = session->waiting_image = false;
+        session->state = SESSION_LIVE;
+        session->failures = 0;
+        plan_refresh(session, step->input->now_ns);
+        act(step, ACTION_USE_IMAGE, "bridged");
+        act(step, ACTION_LIVE, "live");
+        check_held(step);
+}
+
+/* The stream has reached the image, or jumped over what lies between. */
+static void bridge_waiting_image(struct step *step)
+{
+        struct session *session = step->session;
+        if (!session->waiting_image || session->run_last < session->waiting_id)
+                return;
+        if (session->run_first <= session->waiting_id + 1) {
+                begin_book(step, session->waiting_id);
+                return;
+        }
+        forget_image(step);
+        retry_fetch(step);
+}
+
 static void event_without_book(struct step *step)
 {
         struct session *session = step->session;
@@ -187,6 +236,7 @@ static void event_without_book(struct step *step)
                 keep_event(step, true, "ids are missing, no book yet");
         else
                 keep_event(step, false, "no book yet");
+        bridge_waiting_image(step);
 }
 
 /* The next connection is ahead as long as it jumps over what only the old one will bring. */
@@ -308,38 +358,21 @@ static void step_closed(struct step *step)
         cancel_fetch(session);
 }
 
-static void retry_fetch(struct step *step)
-{
-        struct session *session = step->session;
-        int64_t wait = session_backoff(session), now = step->input->now_ns;
-        session->retry_ns = now + wait;
-        if (step->input->kind == INPUT_FETCH_FAILED && step->input->retry_ns > session->retry_ns)
-                session->retry_ns = step->input->retry_ns;
-}
-
 static void image_without_book(struct step *step)
 {
         struct session *session = step->session;
         const struct session_input *input = step->input;
-        bool empty = input->image_id < 0;
-        if (input->image_crossed ||
-            (!empty && session->has_run && input->image_id + 1 < session->run_first)) {
+        bool stale =
+            input->image_id >= 0 && session->has_run && input->image_id + 1 < session->run_first;
+        if (input->image_crossed || stale) {
                 retry_fetch(step);
-                act(step, ACTION_FORGET_IMAGE,
-                    input->image_crossed ? "crossed image" : "stale image");
-                return;
+                act(step, ACTION_FORGET_IMAGE, stale ? "stale image" : "crossed image");
+        } else if (input->image_id >= 0 &&
+            (!session->has_run || session->run_last < input->image_id)) {
+                wait_image(step, SESSION_BRIDGE_NS);
+        } else {
+                begin_book(step, input->image_id);
         }
-        session->id = session->has_run && session->run_last > input->image_id ? session->run_last
-                                                                              : input->image_id;
-        session->any_id = empty && !session->has_run;
-        session->has_book = true;
-        session->has_run = session->unconfirmed = false;
-        session->state = SESSION_LIVE;
-        session->failures = 0;
-        plan_refresh(session, input->now_ns);
-        act(step, ACTION_USE_IMAGE, "bridged");
-        act(step, ACTION_LIVE, "live");
-        check_held(step);
 }
 
 static void image_of_refresh(struct step *step)
@@ -351,10 +384,7 @@ static void image_of_refresh(struct step *step)
                 act(step, ACTION_FORGET_IMAGE, "crossed image");
                 session->refresh_ns = input->now_ns + REFRESH_RETRY_NS;
         } else if (input->image_id > session->id) {
-                session->waiting_image = true;
-                session->waiting_id = input->image_id;
-                session->waiting_until_ns = input->now_ns + SESSION_WAIT_IMAGE_NS;
-                act(step, ACTION_WAIT_IMAGE, "ahead of the book");
+                wait_image(step, SESSION_WAIT_IMAGE_NS);
         } else {
                 act(step, ACTION_CORRECT, "answered");
         }
@@ -446,13 +476,19 @@ static void step_tick(struct step *step)
         int64_t now = step->input->now_ns;
         if (!session->primary || !session->subscribed || session->state == SESSION_REFUSED)
                 return;
-        if (session->waiting_image && now >= session->waiting_until_ns)
-                forget_image(step);
+        if (session->waiting_image && now >= session->waiting_until_ns) {
+                if (!session->has_book)
+                        begin_book(step, session->waiting_id);
+                else
+                        forget_image(step);
+        }
         if (session->probe_pending && now >= session->probe_until_ns) {
                 declare_dead(step);
                 return;
         }
         if (session->fetching || (session->retry_ns && now < session->retry_ns))
+                return;
+        if (!session->has_book && session->waiting_image)
                 return;
         if (!session->has_book) {
                 begin_fetch(

@@ -131,6 +131,8 @@ struct session {
 #define SESSION_PROBE_MIN_NS INT64_C(60000000000)
 #define SESSION_PROBE_MAX_NS INT64_C(600000000000)
 #define SESSION_PROBE_GRACE_NS INT64_C(5000000000)
+#define SESSION_BRIDGE_NS                                                                          \
+        INT64_C(1500000000) /* an image ahead of the stream waits for it so long */
 #define SESSION_WAIT_IMAGE_NS INT64_C(30000000000)
 
 /* @seed: of the back-off's jitter. */

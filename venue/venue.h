@@ -60,8 +60,9 @@ struct venue {
             struct buffer *ret_text);
 
         void (*parse)(struct json_value root, struct venue_message *ret_message);
-        /* ERR_PARSE with @ret_reason; ERR_FULL: a value has more decimals than @scale: @ret_digits
-         * tells how many prices [0] and quantities [1] need; ERR_RANGE: too large. */
+        /* ERR_PARSE with @ret_reason; ERR_RANGE: too large; ERR_FULL: values are written with more
+         * decimals than @scale has. @ret_digits (0, ERR_FULL): the decimals written, of prices [0]
+         * and quantities [1]; those of @scale if there are no levels. */
         int (*parse_event)(const struct venue_message *message, const struct scale *scale,
             struct level_list *list, struct event *ret_event, unsigned ret_digits[2],
             const char **ret_reason);

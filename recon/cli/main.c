@@ -147,7 +147,7 @@ int cli_each_stream(
     struct cli *cli, int (*run_cb)(struct cli *cli, const struct recon_stream *stream))
 {
         for (size_t i = 0; i < cli->word_count; i++) {
-                const struct recon_stream *stream;
+                const struct recon_stream *stream = NULL;
                 if (!find_word(cli, cli->words[i], &stream))
                         run_cb(cli, stream);
         }

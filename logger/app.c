@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/log.h"
+#include "logger/keep.h"
 
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
@@ -159,7 +160,12 @@ static int open_store(struct app *app, struct error *error)
             .image_min_ns = settings_number(settings, "IMAGE_MIN"),
             .image_max_ns = settings_number(settings, "IMAGE_MAX")};
         int code = store_lmdb.open(&app->store, &options, error);
-        return code ? code : recorder_open(&app->recorder, app->store, &record, error);
+        if (!code)
+                code = recorder_open(&app->recorder, app->store, &record, error);
+        unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
+        if (!code && keep)
+                code = keeper_open(&app->keeper, options.path, keep, error);
+        return code;
 }
 
 static int open_network(struct app *app, struct error *error)
@@ -348,6 +354,7 @@ int app_close(struct app *app, struct error *error)
                 feed_close(app->feed);
         if (app->rest)
                 rest_close(app->rest);
+        keeper_close(app->keeper);
         if (app->recorder)
                 code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
         if (app->store)

@@ -22,6 +22,7 @@
 
 struct app;
 struct site;
+struct keeper;
 
 struct held_image {
         bool there;
@@ -103,6 +104,7 @@ struct app {
         struct settings *settings;
         struct store *store;
         struct recorder *recorder;
+        struct keeper *keeper;
         struct feed *feed;
         struct rest *rest;
         struct json_parser *parser;

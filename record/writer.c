@@ -258,8 +258,10 @@ static void *writer_main(void *user)
                         continue;
                 }
                 writer->first = batch->next;
-                if (!writer->first)
+                if (!writer->first) {
                         writer->last = NULL;
+                        pthread_cond_broadcast(&writer->wake); /* writer_close may wait for this */
+                }
                 batch_done(writer, batch);
         }
         pthread_mutex_unlock(&writer->lock);

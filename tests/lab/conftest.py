@@ -1,0 +1,27 @@
+"""Fixtures: the captures, read once, and laboratories that end with their test."""
+import pytest
+
+from lab_captures import BTC, FILES, FOUR, PROGRAM, TEN, US, capture, read_capture
+from lab_client import Lab
+
+
+@pytest.fixture(scope="session", name="captures")
+def captures_fixture():
+    return {"btc": read_capture(BTC), "ten": read_capture(TEN), "four": read_capture(FOUR),
+            "us": read_capture(US)}
+
+
+@pytest.fixture(name="lab")
+def lab_fixture(tmp_path):
+    """lab(capture, options..., faults=[...]) starts one; all end with the test."""
+    started = []
+
+    def start(name, *options, **more):
+        directory = tmp_path / str(len(started))
+        directory.mkdir()
+        started.append(Lab(PROGRAM, str(directory), [capture(FILES[name])], *options, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        assert one.stop() == 0

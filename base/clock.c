@@ -62,15 +62,26 @@ static bool date_is_valid(int year, unsigned month, unsigned day)
             day <= days[month - 1] && (month != 2 || day < 29 || leap);
 }
 
+/* Does @text begin as @shape says? A 0 stands for any digit. sscanf alone takes blanks and signs.
+ */
+static bool has_shape(const char *text, const char *shape)
+{
+        for (; *shape; shape++, text++) {
+                if (*shape == '0' ? *text < '0' || *text > '9' : *text != *shape)
+                        return false;
+        }
+        return true;
+}
+
 static int parse_zone(const char *text, int64_t *ret_offset_ns)
 {
-        int hours, minutes, used = 0;
+        int hours, minutes;
         if (!strcmp(text, "Z") || !strcmp(text, "z")) {
                 *ret_offset_ns = 0;
                 return 0;
         }
-        if ((text[0] != '+' && text[0] != '-') ||
-            sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || text[1 + used])
+        if ((text[0] != '+' && text[0] != '-') || !has_shape(text + 1, "00:00") || text[6] ||
+            sscanf(text + 1, "%2d:%2d", &hours, &minutes) != 2 || hours > 23 || minutes > 59)
                 return ERR_PARSE;
         int64_t offset = (hours * 60 + minutes) * 60 * NS_PER_S;
         *ret_offset_ns = text[0] == '-' ? -offset : offset;
@@ -81,7 +92,8 @@ static int parse_rfc3339(const char *text, int64_t *ret_time_ns)
 {
         int year, used = 0;
         unsigned month, day, hour, minute, second;
-        if (sscanf(text, "%4d-%2u-%2u%*1[Tt ]%2u:%2u:%2u%n", &year, &month, &day, &hour, &minute,
+        if (!has_shape(text, "0000-00-00") || !text[10] || !has_shape(text + 11, "00:00:00") ||
+            sscanf(text, "%4d-%2u-%2u%*1[Tt ]%2u:%2u:%2u%n", &year, &month, &day, &hour, &minute,
                 &second, &used) != 6 ||
             !used)
                 return ERR_PARSE;
@@ -127,7 +139,8 @@ const char *time_format(int64_t time_ns, char ret_text[TIME_TEXT_SIZE])
         int year;
         unsigned month, day;
         int64_t days = time_ns / NS_PER_DAY - (time_ns % NS_PER_DAY < 0);
-        int64_t rest = time_ns - days * NS_PER_DAY;
+        int64_t rest = time_ns % NS_PER_DAY;
+        rest += rest < 0 ? NS_PER_DAY : 0;
         civil_from_days(days, &year, &month, &day);
         int64_t seconds = rest / NS_PER_S, fraction = rest % NS_PER_S;
         int size = snprintf(ret_text, TIME_TEXT_SIZE, "%04d-%02u-%02uT%02d:%02d:%02d", year, month,
@@ -189,8 +202,9 @@ int day_parse(const char *text, uint32_t *ret_day)
 {
         int year, used = 0;
         unsigned month, day;
-        if (strlen(text) != 10 || sscanf(text, "%4d-%2u-%2u%n", &year, &month, &day, &used) != 3 ||
-            used != 10 || !date_is_valid(year, month, day))
+        if (strlen(text) != 10 || !has_shape(text, "0000-00-00") ||
+            sscanf(text, "%4d-%2u-%2u%n", &year, &month, &day, &used) != 3 || used != 10 ||
+            !date_is_valid(year, month, day))
                 return ERR_PARSE;
         *ret_day = (uint32_t)days_from_civil(year, month, day);
         return 0;

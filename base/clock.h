@@ -24,7 +24,7 @@ bool time_is_plausible(int64_t time_ns);
  * ERR_PARSE leaves @ret_time_ns unchanged. */
 int time_parse(const char *text, int64_t *ret_time_ns);
 
-/* "2024-08-09T00:00:00.500000Z": as many decimals as needed, in groups of three. */
+/* "2024-08-09T00:00:00.500Z": as many decimals as needed, in groups of three. */
 const char *time_format(int64_t time_ns, char ret_text[TIME_TEXT_SIZE]);
 
 /* A length of time: a number with ns, us, ms, s, m, min, h or d. ERR_PARSE, ERR_RANGE. */

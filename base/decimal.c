@@ -92,9 +92,9 @@ static int parts_scale(const struct parts *parts, unsigned digits, int64_t *ret_
                         return ERR_RANGE;
                 value *= 10;
         }
-        if (value > INT64_MAX)
+        if (value > (uint64_t)INT64_MAX + parts->negative)
                 return ERR_RANGE;
-        *ret_value = parts->negative ? -(int64_t)value : (int64_t)value;
+        *ret_value = (int64_t)(parts->negative ? -value : value);
         return 0;
 }
 

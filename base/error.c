@@ -3,6 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+void text_make_printable(char *text)
+{
+        for (; *text; text++) {
+                if ((unsigned char)*text < 0x20 || *text == 0x7f)
+                        *text = '?';
+        }
+}
+
 int error_set(struct error *error, int code, const char *format, ...)
 {
         if (!error)
@@ -12,6 +20,7 @@ int error_set(struct error *error, int code, const char *format, ...)
         error->code = code;
         vsnprintf(error->text, sizeof(error->text), format, args);
         va_end(args);
+        text_make_printable(error->text);
         return code;
 }
 

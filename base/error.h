@@ -25,11 +25,15 @@ struct error {
         char text[512];
 };
 
-/* Fill @error (may be NULL) and return @code. A text that does not fit is cut. */
+/* Fill @error (may be NULL) and return @code. A text that does not fit is cut; it stays one line:
+ * control bytes become '?'. */
 int error_set(struct error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The words for a code, for a line without a struct error. */
 const char *error_name(int code);
+
+/* Control bytes become '?', so that what came from outside cannot break a line. */
+void text_make_printable(char *text);
 
 #endif

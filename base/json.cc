@@ -1,3 +1,4 @@
+/* base/json.h on simdjson's DOM; the one C++ file. */
 #include <cstring>
 #include <new>
 

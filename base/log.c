@@ -36,14 +36,6 @@ int log_level_parse(const char *text, enum log_level *ret_level)
         return ERR_PARSE;
 }
 
-static void make_printable(char *text)
-{
-        for (; *text; text++) {
-                if ((unsigned char)*text < 0x20 || *text == 0x7f)
-                        *text = '?';
-        }
-}
-
 static void status_clear(void)
 {
         if (status_shown)
@@ -60,7 +52,7 @@ void log_write(enum log_level level, const char *format, ...)
         va_start(args, format);
         vsnprintf(text, sizeof(text), format, args);
         va_end(args);
-        make_printable(text);
+        text_make_printable(text);
         int64_t now = clock_wall_ns();
         pthread_mutex_lock(&lock);
         status_clear();

@@ -171,9 +171,9 @@ static void print_man(const struct program_spec *program)
                 const struct setting *setting = setting_named(program->settings[i]);
                 printf(".TP\n.B %s\n", setting->name);
                 print_roff(setting->meaning);
-                printf("Allowed: ");
+                printf(".br\nAllowed: ");
                 print_roff(setting->allowed);
-                printf("Default: ");
+                printf(".br\nDefault: ");
                 print_roff(*setting->fallback ? setting->fallback : "empty");
         }
         printf(".SH EXIT STATUS\n.nf\n");

@@ -1,6 +1,7 @@
 #include "base/settings.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +34,25 @@ static int setting_index(const char *name)
 
 static bool word_in(const char *word, const char *words)
 {
-        size_t size = strlen(word);
+        size_t size = strcspn(word, "|");
+        if (word[size])
+                return false;
         for (const char *at = words; size && at;
              at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
                 if (!strncasecmp(at, word, size) && (at[size] == '|' || !at[size]))
                         return true;
         }
         return false;
+}
+
+static bool text_fits(const struct setting *setting, const char *text)
+{
+        int64_t size = (int64_t)strlen(text);
+        for (const char *at = text; *at; at++) {
+                if ((unsigned char)*at < 0x20 || *at == 0x7f)
+                        return false;
+        }
+        return size >= setting->low && size <= (setting->high ? setting->high : LIMIT_SETTING_SIZE);
 }
 
 /* Check @text against the table; @ret_number where the kind has one. */
@@ -60,8 +73,14 @@ static bool setting_check(const struct setting *setting, const char *text, int64
                 return !duration_parse(text, ret_number) && *ret_number >= setting->low &&
                     *ret_number <= setting->high;
         default:
-                return strlen(text) < LIMIT_SETTING_SIZE;
+                return text_fits(setting, text);
         }
+}
+
+static void make_lower(char *text)
+{
+        for (; *text; text++)
+                *text = (char)tolower((unsigned char)*text);
 }
 
 static int setting_put(
@@ -70,11 +89,13 @@ static int setting_put(
         const struct setting *setting = &settings_table[index];
         int64_t number;
         if (!setting_check(setting, text, &number))
-                return error_set(error, ERR_USAGE, "%s=%s%s: allowed is %s", setting->name,
+                return error_set(error, ERR_USAGE, "%s=%.200s%s: allowed is %s", setting->name,
                     setting->kind == SETTING_SECRET ? "(not shown)" : text, where,
                     setting->allowed);
         free(settings->values[index].text);
         settings->values[index] = (struct value){memory_text(text), number};
+        if (setting->kind == SETTING_CHOICE) /* any case is taken, one is given */
+                make_lower(settings->values[index].text);
         return 0;
 }
 
@@ -89,6 +110,9 @@ static int read_file(const char *path, struct buffer *content, struct error *err
                 buffer_append(content, chunk, size);
         bool failed = ferror(file);
         fclose(file);
+        if (content->size && memchr(content->data, 0, content->size))
+                return error_set(
+                    error, ERR_USAGE, "%s: holds a NUL, that is no settings file", path);
         buffer_append_byte(content, 0);
         if (failed || content->failed)
                 return error_set(error, ERR_USAGE, "%s: %s", path,

@@ -13,7 +13,7 @@
 #include "base/error.h"
 
 enum setting_kind {
-        SETTING_TEXT,
+        SETTING_TEXT,     /* low..high bytes (high 0: LIMIT_SETTING_SIZE), no control bytes */
         SETTING_BOOL,     /* True or False */
         SETTING_NUMBER,   /* low..high */
         SETTING_DURATION, /* ns; low..high */

@@ -216,14 +216,13 @@ int book_apply(struct book *book, const struct event *event)
 
 int book_set_image(struct book *book, const struct image *image)
 {
+        if (image->count[SIDE_BID] > LIMIT_BOOK_LEVELS ||
+            image->count[SIDE_ASK] > LIMIT_BOOK_LEVELS)
+                return ERR_FULL;
         book_clear(book);
         for (enum side s = 0; s < SIDES; s++) {
                 const struct level *levels = image->levels[s];
                 uint32_t count = image->count[s];
-                if (count > LIMIT_BOOK_LEVELS) {
-                        book_clear(book);
-                        return ERR_FULL;
-                }
                 for (uint32_t i = 0; i < count; i++)
                         book_set(book, s, levels[i].price, levels[i].quantity);
                 book->bounded[s] = image->bounded[s] && count;

@@ -41,7 +41,7 @@ void book_clear(struct book *book);
 /* Replace the whole content by @image. Levels may come in any order; the last of equal prices
  * counts; zero quantities are left out.
  *
- *   ERR_FULL   a side exceeds LIMIT_BOOK_LEVELS: the book is left empty. */
+ *   ERR_FULL   a side exceeds LIMIT_BOOK_LEVELS: the book is left unchanged. */
 int book_set_image(struct book *book, const struct image *image);
 
 /* Apply @event (only read). Removing a level that is not there is normal.

@@ -125,7 +125,7 @@ int epoch_read(struct bytes in, struct epoch_record *ret_epoch)
         int code = meta_begin(in, &reader);
         if (code)
                 return code;
-        epoch.cause = read_byte(&reader);
+        epoch.cause = read_enum(&reader, EPOCH_SCALE + 1);
         epoch.position = read_varint(&reader);
         epoch.image_id = read_signed(&reader);
         epoch.receive_time_ns = read_signed(&reader);

@@ -207,7 +207,7 @@ static int read_head(struct plain_decoder *decoder, struct event *event, bool *r
 
 static void decoder_reserve(struct plain_decoder *decoder, size_t count)
 {
-        if (count <= decoder->capacity)
+        if (decoder->levels && count <= decoder->capacity)
                 return;
         decoder->capacity = count < 64 ? 64 : count + count / 2;
         decoder->levels = memory_resize(decoder->levels, decoder->capacity * sizeof(struct level));

@@ -100,7 +100,9 @@ struct walk {
         uint64_t last_position;
         int64_t last_id, last_time_ns, last_receive_ns;
         uint32_t epoch;
-        bool broken; /* frames were missing since the last good event */
+        bool broken;      /* frames were missing since the last good event ... */
+        bool rebased;     /* ... and an image came since, so that what follows is exact again */
+        int64_t first_ns; /* time of the first event that can be rebuilt, or of a hole before it */
         int64_t from_ns, to_ns;
         uint64_t corrections;
 };
@@ -140,12 +142,12 @@ static void walk_changes(struct walk *walk, const struct frame_info *info, uint6
 {
         bool recorded = gap_spans(walk->gaps, walk->last_position, position);
         bool follows = info->first_id <= walk->last_id + 1 && info->last_id > walk->last_id;
-        if (walk->has_last && !recorded) {
-                if (walk->broken)
-                        hole_add(walk, info, position, "frames are missing or damaged");
-                else if (!follows)
-                        hole_add(walk, info, position, "ids are missing");
-        }
+        if (walk->broken && !recorded)
+                hole_add(walk, info, position, "frames are missing or damaged");
+        else if (walk->has_last && !recorded && !follows)
+                hole_add(walk, info, position, "ids are missing");
+        if (!walk->has_last)
+                walk->first_ns = walk->broken ? walk->last_time_ns : info->first_event_time_ns;
         walk->has_last = true;
         walk->broken = false;
         walk->last_position = position + info->events - 1;
@@ -155,22 +157,30 @@ static void walk_changes(struct walk *walk, const struct frame_info *info, uint6
         walk->epoch = info->epoch;
 }
 
+static void walk_break(struct walk *walk)
+{
+        walk->broken = true;
+        walk->rebased = false;
+}
+
 static void walk_frame(struct walk *walk, const struct frame_cursor *cursor)
 {
         struct frame_info info;
         uint64_t skipped = cursor->position + cursor->skip;
         bool damaged = cursor->code || frame_read(cursor->frame, &info);
         if (skipped != walk->expected)
-                walk->broken = true;
+                walk_break(walk);
         walk->expected = cursor->position + (damaged ? 1 : frame_positions(&info));
         if (damaged) {
-                walk->broken = true;
+                walk_break(walk);
                 return;
         }
-        if (info.kind == FRAME_CHANGES && !cursor->skip)
+        if (info.kind == FRAME_CHANGES && !cursor->skip && (!walk->broken || walk->rebased))
                 walk_changes(walk, &info, cursor->position);
-        else if (info.kind == FRAME_IMAGE && info.first_event_time_ns >= walk->from_ns &&
-            info.first_event_time_ns < walk->to_ns)
+        if (info.kind != FRAME_IMAGE)
+                return;
+        walk->rebased = true;
+        if (info.first_event_time_ns >= walk->from_ns && info.first_event_time_ns < walk->to_ns)
                 walk->corrections += info.corrections;
 }
 
@@ -178,13 +188,14 @@ static int walk_all(struct reader *reader, const struct recon_stream *stream, st
 {
         struct frame_cursor cursor;
         walk->expected = stream->first_position;
+        walk->first_ns = walk->last_time_ns = stream->mark.first_event_time_ns;
         int code = frame_seek(&cursor, reader, stream, 0, 0, false);
         while (!code) {
                 walk_frame(walk, &cursor);
                 code = frame_next(&cursor);
         }
         frame_done(&cursor);
-        if (walk->has_last && (walk->expected < stream->mark.next_position || walk->broken) &&
+        if ((walk->expected < stream->mark.next_position || walk->broken) &&
             walk->last_position < stream->mark.last_position)
                 hole_add(walk, NULL, 0, "the last frames are missing or damaged");
         return code == ERR_NOT_FOUND ? 0 : code;
@@ -197,10 +208,14 @@ static int compare_gaps(const void *a, const void *b)
                                                         : left->from_time_ns > right->from_time_ns;
 }
 
-/* Gaps of @all that touch [from, to), cut to it, and the time that they leave. */
-static void cut_gaps(const struct gap_list *all, struct coverage *coverage)
+/* Gaps of @all that touch [from, to), and the time that they leave of what was recorded, from
+ * @first_ns to @end_ns. */
+static void cut_gaps(
+    const struct gap_list *all, int64_t first_ns, int64_t end_ns, struct coverage *coverage)
 {
-        int64_t until = coverage->from_ns, lost = 0;
+        int64_t begin = coverage->from_ns > first_ns ? coverage->from_ns : first_ns;
+        int64_t end = coverage->to_ns < end_ns ? coverage->to_ns : end_ns;
+        int64_t until = begin, lost = 0;
         for (size_t i = 0; i < all->count; i++) {
                 const struct gap_record *gap = &all->gaps[i];
                 int64_t from = gap->from_time_ns,
@@ -211,24 +226,24 @@ static void cut_gaps(const struct gap_list *all, struct coverage *coverage)
                 }
                 gap_add(&coverage->gaps, gap);
                 from = from < until ? until : from;
-                to = to > coverage->to_ns ? coverage->to_ns : to;
+                to = to > end ? end : to;
                 if (to > from) {
                         lost += to - from;
                         until = to;
                 }
         }
-        coverage->covered_ns = coverage->to_ns - coverage->from_ns - lost;
+        coverage->covered_ns = end > begin ? end - begin - lost : 0;
 }
 
-static int64_t first_time(const struct recon_stream *stream, const struct gap_list *gaps)
+/* What was pruned came before all that is there. */
+static int64_t first_time(int64_t first_ns, const struct gap_list *gaps)
 {
-        int64_t first = stream->mark.events ? stream->mark.first_event_time_ns : 0;
         for (size_t i = 0; i < gaps->count; i++) {
                 if (gaps->gaps[i].cause == GAP_PRUNED &&
-                    (!first || gaps->gaps[i].from_time_ns < first))
-                        first = gaps->gaps[i].from_time_ns;
+                    (!first_ns || gaps->gaps[i].from_time_ns < first_ns))
+                        first_ns = gaps->gaps[i].from_time_ns;
         }
-        return first;
+        return first_ns;
 }
 
 int recon_coverage(struct reader *reader, const struct recon_stream *stream, int64_t from_ns,
@@ -239,22 +254,21 @@ int recon_coverage(struct reader *reader, const struct recon_stream *stream, int
         int code = recon_gaps(reader, stream, &recorded);
         for (size_t i = 0; i < recorded.count && !code; i++)
                 gap_add(&all, &recorded.gaps[i]);
-        int64_t first = first_time(stream, &recorded), end = recon_end(stream, CLOCK_EXCHANGE);
-        if (ret_coverage->from_ns == INT64_MIN)
-                ret_coverage->from_ns = first;
-        if (ret_coverage->to_ns == INT64_MAX)
-                ret_coverage->to_ns = end > first ? end : first;
-        struct walk walk = {.gaps = &recorded,
-            .holes = &all,
-            .from_ns = ret_coverage->from_ns,
-            .to_ns = ret_coverage->to_ns};
+        int64_t end = recon_end(stream, CLOCK_EXCHANGE);
+        struct walk walk = {.gaps = &recorded, .holes = &all, .from_ns = from_ns, .to_ns = to_ns};
         if (!code && stream->day_count)
                 code = walk_all(reader, stream, &walk);
         if (!code) {
+                int64_t first = first_time(walk.first_ns, &recorded);
+                end = end > first ? end : first;
+                if (from_ns == INT64_MIN)
+                        ret_coverage->from_ns = first;
+                if (to_ns == INT64_MAX)
+                        ret_coverage->to_ns = end;
                 if (all.count)
                         qsort(all.gaps, all.count, sizeof(all.gaps[0]), compare_gaps);
                 ret_coverage->corrections = walk.corrections;
-                cut_gaps(&all, ret_coverage);
+                cut_gaps(&all, first, end, ret_coverage);
         } else {
                 error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
                     error_name(code));

@@ -92,6 +92,44 @@ static bool frame_reaches(const struct frame_cursor *cursor, int64_t at_ns, enum
             at_ns;
 }
 
+/* Where the frame after the one under the cursor begins, or should begin. */
+static int find_end(struct frame_cursor *cursor, uint64_t *ret_end)
+{
+        uint64_t own = cursor->position + frame_positions(&cursor->info);
+        uint64_t written = cursor->stream->mark.next_position;
+        int code = frame_next(cursor);
+        if (code == ERR_NOT_FOUND) {
+                *ret_end = own > written ? own : written;
+                return 0;
+        }
+        if (code)
+                return code;
+        *ret_end = cursor->position;
+        return frame_prev(cursor);
+}
+
+/* Walk back to the frame that reaches @at_ns. What is passed must be whole: a frame that is missing
+ * or damaged there could hold the event that is looked for. */
+static int walk_back(struct frame_cursor *cursor, int64_t at_ns, enum recon_clock clock)
+{
+        uint64_t end = 0;
+        bool doubt = false;
+        int code = find_end(cursor, &end);
+        for (; !code; code = frame_prev(cursor)) {
+                struct frame_info info;
+                bool damaged = cursor->code || frame_read(cursor->frame, &info);
+                doubt |= damaged || cursor->position + frame_positions(&info) != end;
+                if (!damaged && frame_reaches(cursor, at_ns, clock))
+                        return doubt ? ERR_CORRUPT : 0;
+                if (!damaged && clock == CLOCK_RECEIVE && info.kind != FRAME_IMAGE)
+                        doubt = false; /* all after it was received later still */
+                end = cursor->position;
+        }
+        if (code == ERR_NOT_FOUND && (doubt || end != cursor->stream->first_position))
+                return ERR_CORRUPT;
+        return code;
+}
+
 int locate_frame(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
     enum recon_clock clock, struct frame_cursor *cursor)
 {
@@ -116,9 +154,9 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
                         position = 0; /* the day begins later: fall to the end of the one before */
         }
         int code = frame_seek(cursor, reader, stream, day, position, true);
-        while (!code && !frame_reaches(cursor, at_ns, clock))
-                code = frame_prev(cursor);
-        return code;
+        if (code == ERR_NOT_FOUND && stream->mark.last_position)
+                return ERR_CORRUPT;
+        return code ? code : walk_back(cursor, at_ns, clock);
 }
 
 int locate_start(struct reader *reader, const struct recon_stream *stream, int64_t from_ns,
@@ -350,7 +388,11 @@ int recon_book_at(struct reader *reader, const struct recon_stream *stream, int6
                 frame_done(&target);
                 return 0;
         }
-        if (code)
+        if (code == ERR_CORRUPT)
+                error_set(error, code,
+                    "%s:%s: frames near that time are missing or damaged: run obrebuild verify",
+                    stream->name.exchange, stream->name.symbol);
+        else if (code)
                 error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
                     error_name(code));
         else

@@ -166,6 +166,7 @@ static void verify_changes(struct verify *verify, const struct frame_info *info)
                 note_time(verify, event.event_time_ns);
                 verify->day_events++;
                 verify->day_levels += event_level_count(&event);
+                verify->result->level_updates += event_level_count(&event);
                 if (++verify->result->events % PROGRESS_EVERY == 0 && verify->progress_cb)
                         verify->progress_cb(verify->result->events, verify->user);
         }
@@ -406,7 +407,6 @@ int recon_verify(struct reader *reader, const struct recon_stream *stream,
         if (code)
                 error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
                     error_name(code));
-        ret_result->level_updates = verify.day_levels;
         gap_list_deinit(&verify.gaps);
         book_deinit(&verify.book);
         return code;

@@ -270,11 +270,13 @@ static bool image_is_due(const struct record_stream *stream, const struct event 
             stream->updates_since_image > options->image_factor * levels;
 }
 
-/* When ids are missing, nothing is known after the last good event. When the feed or the logger
- * ended, the book is good for as long as the connection was proved alive. */
+/* When ids are missing, nothing is known after the last good event: a living connection may have
+ * carried a dead stream. When the logger ended, the book is good for as long as the connection was
+ * proved alive. */
 static int64_t gap_begin(const struct mark_record *mark, enum gap_cause cause)
 {
-        bool unknown = cause == GAP_SEQUENCE || cause == GAP_CROSSED || cause == GAP_SILENT;
+        bool unknown = cause == GAP_SEQUENCE || cause == GAP_DISCONNECT || cause == GAP_CROSSED ||
+            cause == GAP_SILENT;
         return unknown ? mark->last_event_time_ns : mark->recorded_until_ns;
 }
 

@@ -173,6 +173,14 @@ static int parse_sides(struct json_value body, const char *const names[SIDES],
                                                                                      : worst;
 }
 
+/* An empty list has no array yet, and nothing may be added to NULL. */
+static void set_levels(const struct level_list *list, const uint32_t count[SIDES],
+    const struct level *ret_levels[SIDES])
+{
+        ret_levels[SIDE_BID] = list->levels;
+        ret_levels[SIDE_ASK] = list->count ? list->levels + count[SIDE_BID] : NULL;
+}
+
 static int parse_event(const struct venue_message *message, const struct scale *scale,
     struct level_list *list, struct event *ret_event, unsigned digits[2], const char **reason)
 {
@@ -197,8 +205,7 @@ static int parse_event(const struct venue_message *message, const struct scale *
                 event.event_time_ns = event.receive_time_ns;
                 event.flags |= EVENT_TIME_REPLACED;
         }
-        event.levels[SIDE_BID] = list->levels;
-        event.levels[SIDE_ASK] = list->levels + event.count[SIDE_BID];
+        set_levels(list, event.count, event.levels);
         *ret_event = event;
         return 0;
 }
@@ -215,8 +222,7 @@ static int parse_image(struct json_value root, const struct scale *scale, uint32
         int code = parse_sides(root, names, scale, list, image.count, digits, reason);
         if (code)
                 return code;
-        image.levels[SIDE_BID] = list->levels;
-        image.levels[SIDE_ASK] = list->levels + image.count[SIDE_BID];
+        set_levels(list, image.count, image.levels);
         for (enum side s = 0; s < SIDES; s++)
                 image.bounded[s] = image.count[s] >= limit;
         *ret_image = image;
@@ -312,7 +318,7 @@ static int parse_info(struct json_cursor *cursor, struct symbol_info *ret_info)
         if (!json_array_next(cursor, &symbol))
                 return 0;
         if (!json_member_string(symbol, "symbol", &name) || name.size >= sizeof(ret_info->symbol) ||
-            !json_member_string(symbol, "status", &status))
+            strlen(name.data) != name.size || !json_member_string(symbol, "status", &status))
                 return ERR_PARSE;
         *ret_info = (struct symbol_info){
             .trading = json_text_is(status, "TRADING"), .scale = {DIGITS, DIGITS, true, 1, 1}};

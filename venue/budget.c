@@ -67,7 +67,8 @@ bool budget_next(struct budget *budget, int64_t wall_ns, struct budget_request *
                         continue;
                 struct budget_request request = queue->requests[queue->head];
                 /* A request that could never fit goes out alone at the start of a minute. */
-                if (budget->used && budget->used + request.weight > budget->weight_per_minute)
+                if (budget->used &&
+                    (uint64_t)budget->used + request.weight > budget->weight_per_minute)
                         return false;
                 queue->head = (queue->head + 1) % queue->capacity;
                 queue->count--;
@@ -81,8 +82,8 @@ bool budget_next(struct budget *budget, int64_t wall_ns, struct budget_request *
 void budget_used(struct budget *budget, int64_t wall_ns, int64_t used_weight)
 {
         budget_enter_minute(budget, wall_ns);
-        if (used_weight > budget->used && used_weight <= UINT32_MAX)
-                budget->used = (uint32_t)used_weight;
+        if (used_weight > budget->used)
+                budget->used = used_weight < UINT32_MAX ? (uint32_t)used_weight : UINT32_MAX;
 }
 
 void budget_block(struct budget *budget, int64_t wall_ns, int64_t retry_after_s)

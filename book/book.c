@@ -17,7 +17,7 @@ struct book_chunk {
 
 static int64_t key_of(enum side side, int64_t price)
 {
-        return side == SIDE_BID ? -price : price;
+        return side == SIDE_BID ? (int64_t)(0 - (uint64_t)price) : price;
 }
 
 void book_init(struct book *book)

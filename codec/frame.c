@@ -185,7 +185,7 @@ static int read_head(struct bytes frame, struct frame_info *ret_info, struct byt
                 return ERR_CORRUPT;
         if (head[AT_VERSION] > FRAME_VERSION || head[AT_METHOD] > METHOD_PLAIN)
                 return ERR_VERSION;
-        if (head[AT_KIND] < FRAME_IMAGE || head[AT_KIND] > FRAME_HEADLESS)
+        if (!head[AT_VERSION] || head[AT_KIND] < FRAME_IMAGE || head[AT_KIND] > FRAME_HEADLESS)
                 return ERR_CORRUPT;
         struct frame_info info = {.kind = head[AT_KIND], .method = head[AT_METHOD]};
         struct byte_reader in = reader_of((struct bytes){head + HEAD_SIZE, frame.size - HEAD_SIZE});

@@ -56,7 +56,7 @@ void plain_decoder_deinit(struct plain_decoder *decoder);
 int plain_open(struct plain_decoder *decoder, const struct scale *scale, struct bytes block);
 
 /* 1 and the next event (levels borrowed until the next call), 0 at the end, or ERR_CORRUPT.
- * Never reads outside the block; allocates at most 16 times its size. */
+ * Never reads outside the block; allocates at most 24 times its size. */
 int plain_next(struct plain_decoder *decoder, struct event *ret_event);
 
 #endif

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/log.h"
 #include "logger/keep.h"
+#include "venue/net.h"
 
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
@@ -96,8 +96,12 @@ static int check_files(struct settings *settings, struct error *error)
 {
         const char *ca = settings_text(settings, "CA_FILE"),
                    *keep = settings_text(settings, "STORE_KEEP");
-        if (*ca && access(ca, R_OK))
-                return error_set(error, ERR_USAGE, "CA_FILE=%s: cannot be read", ca);
+        struct error why;
+        if (*ca && net_trust_check(ca, &why))
+                return error_set(error, ERR_USAGE, "CA_FILE: %s", why.text);
+        if (settings_number(settings, "IMAGE_MIN") > settings_number(settings, "IMAGE_MAX"))
+                return error_set(error, ERR_USAGE, "IMAGE_MIN=%s: allowed is at most IMAGE_MAX=%s",
+                    settings_text(settings, "IMAGE_MIN"), settings_text(settings, "IMAGE_MAX"));
         if (strspn(keep, "0123456789") != strlen(keep) || strlen(keep) > 5 || !strcmp(keep, "0"))
                 return error_set(error, ERR_USAGE,
                     "STORE_KEEP=%s: allowed is a number of days from 1, or empty", keep);

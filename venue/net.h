@@ -15,6 +15,9 @@ struct ssl_st;
  * set. The caller frees it with X509_STORE_free. */
 struct x509_store_st *net_trust_new(const char *ca_file, struct error *error);
 
+/* Can the certificates of @ca_file be read? 0, or a negative code with @error set. */
+int net_trust_check(const char *ca_file, struct error *error);
+
 /* TLS 1.2 or newer for clients, verified against that trust, or NULL with @error set. The caller
  * frees it with SSL_CTX_free. */
 struct ssl_ctx_st *net_tls_new(const char *ca_file, struct error *error);

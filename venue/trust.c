@@ -32,6 +32,13 @@ struct x509_store_st *net_trust_new(const char *ca_file, struct error *error)
         return store;
 }
 
+int net_trust_check(const char *ca_file, struct error *error)
+{
+        X509_STORE *store = net_trust_new(ca_file, error);
+        X509_STORE_free(store);
+        return store ? 0 : error->code;
+}
+
 struct ssl_ctx_st *net_tls_new(const char *ca_file, struct error *error)
 {
         X509_STORE *trust = net_trust_new(ca_file, error);

@@ -30,7 +30,8 @@ static void fail(const char *what)
         exit(1);
 }
 
-static void rebuild_once(struct reader *reader, const struct recon_stream *stream, int64_t at, uint64_t *updates)
+static void rebuild_once(
+    struct reader *reader, const struct recon_stream *stream, int64_t at, uint64_t *updates)
 {
         struct recon_book book;
         struct error error;
@@ -44,7 +45,8 @@ static void rebuild_once(struct reader *reader, const struct recon_stream *strea
 static void rebuild_many(struct reader *reader, const struct recon_stream *stream, size_t count)
 {
         int64_t *times = memory_new(count * sizeof(*times));
-        int64_t from = stream->mark.first_event_time_ns, to = stream->mark.recorded_until_ns, sum = 0;
+        int64_t from = stream->mark.first_event_time_ns, to = stream->mark.recorded_until_ns,
+                sum = 0;
         uint64_t updates = 0;
         for (size_t i = 0; i < count; i++) {
                 int64_t at = from + (int64_t)(next_random() % (uint64_t)(to - from));
@@ -55,15 +57,17 @@ static void rebuild_many(struct reader *reader, const struct recon_stream *strea
         }
         qsort(times, count, sizeof(*times), compare_times);
         printf("rebuild_p50_us,%lld\nrebuild_p99_us,%lld\nrebuild_max_us,%lld\n",
-            (long long)(times[count / 2] / NS_PER_US), (long long)(times[count * 99 / 100] / NS_PER_US),
+            (long long)(times[count / 2] / NS_PER_US),
+            (long long)(times[count * 99 / 100] / NS_PER_US),
             (long long)(times[count - 1] / NS_PER_US));
-        printf("rebuild_ns_per_update,%lld\nrebuild_updates,%llu\n", (long long)(sum / (int64_t)(updates ? updates : 1)),
+        printf("rebuild_ns_per_update,%lld\nrebuild_updates,%llu\n",
+            (long long)(sum / (int64_t)(updates ? updates : 1)),
             (unsigned long long)(updates / count));
         free(times);
 }
 
-static int count_cb(const struct event *event, const struct scale *scale, const struct book *book, uint32_t epoch,
-    void *user)
+static int count_cb(const struct event *event, const struct scale *scale, const struct book *book,
+    uint32_t epoch, void *user)
 {
         (void)scale;
         (void)book;

@@ -1,6 +1,7 @@
 /* CPU per message of each stage, without a socket: parse, apply, encode.
  *
- *   bench_stages FILE   FILE: an image's JSON on the first line, a depth message on each further one */
+ *   bench_stages FILE   FILE: an image's JSON on the first line, a depth message on each further
+ * one */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,10 @@ static void load_image(struct bench *bench)
         struct image image = {0};
         unsigned digits[2];
         const char *reason;
-        if (json_parse(bench->parser, message_at(&bench->corpus, 0), bench->corpus.sizes[0], &root) ||
-            venue_binance.parse_image(root, &bench->scale, 5000, &bench->list, &image, digits, &reason) ||
+        if (json_parse(
+                bench->parser, message_at(&bench->corpus, 0), bench->corpus.sizes[0], &root) ||
+            venue_binance.parse_image(
+                root, &bench->scale, 5000, &bench->list, &image, digits, &reason) ||
             book_set_image(&bench->book, &image))
                 fail("the image cannot be read");
 }
@@ -93,13 +96,15 @@ static int64_t pass(struct bench *bench, int depth)
         int64_t begin = cpu_ns();
         for (size_t i = 1; i < bench->corpus.count; i++) {
                 struct event event = {.receive_time_ns = INT64_C(1723161253937085000)};
-                if (json_parse(bench->parser, message_at(&bench->corpus, i), bench->corpus.sizes[i], &root))
+                if (json_parse(bench->parser, message_at(&bench->corpus, i), bench->corpus.sizes[i],
+                        &root))
                         fail("a message is not JSON");
                 if (depth < 2)
                         continue;
                 venue_binance.parse(root, &message);
                 if (message.kind != MESSAGE_EVENT ||
-                    venue_binance.parse_event(&message, &bench->scale, &bench->list, &event, digits, &reason))
+                    venue_binance.parse_event(
+                        &message, &bench->scale, &bench->list, &event, digits, &reason))
                         fail("a message cannot be parsed");
                 bench->levels += event_level_count(&event);
                 if (depth >= 3)
@@ -140,7 +145,8 @@ int main(int argc, char **argv)
         int64_t before = 0, total = 0;
         for (int depth = 1; depth <= 4; depth++) {
                 total = best_pass(&bench, depth);
-                printf("%s_ns_per_message,%lld\n", names[depth - 1], (long long)((total - before) / (int64_t)messages));
+                printf("%s_ns_per_message,%lld\n", names[depth - 1],
+                    (long long)((total - before) / (int64_t)messages));
                 before = total;
         }
         printf("total_ns_per_message,%lld\n", (long long)(total / (int64_t)messages));

@@ -1,3 +1,4 @@
+/* A sum over the levels of a book, that a test can keep beside it. */
 #include "base/decimal.h"
 #include "recon/recon.h"
 

@@ -1,3 +1,4 @@
+/* All streams of one store: taking them up where they ended, handing over, suspending. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

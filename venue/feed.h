@@ -19,8 +19,8 @@ struct feed_callbacks {
         void (*open_cb)(uint32_t connection, void *user);
         /* One whole message. JSON_PADDING bytes after @text are readable and writable; valid until
          * the callback returns. @receive_time_ns: wall clock when its first piece came. */
-        void (*message_cb)(uint32_t connection, char *text, size_t size, int64_t receive_time_ns,
-            void *user);
+        void (*message_cb)(
+            uint32_t connection, char *text, size_t size, int64_t receive_time_ns, void *user);
         /* A message beyond LIMIT_MESSAGE_SIZE or a binary one was thrown away. */
         void (*refused_cb)(uint32_t connection, size_t size, const char *reason, void *user);
         /* Any frame at all, pings and pongs too: the connection lives. */

@@ -22,20 +22,20 @@
 struct rest;
 
 struct rest_options {
-        const char *ca_file; /* extra trusted certificates, or NULL */
-        int timeout_ms;      /* of one request, connect included; 0: 20,000 */
+        const char *ca_file;         /* extra trusted certificates, or NULL */
+        int timeout_ms;              /* of one request, connect included; 0: 20,000 */
         void (*wake_cb)(void *user); /* an answer is there; called on the thread */
         void *user;
 };
 
 struct rest_answer {
         uint64_t id;
-        int code;            /* 0: an HTTP answer came (see status); else ERR_*, text says why */
-        int status;          /* HTTP status */
+        int code;              /* 0: an HTTP answer came (see status); else ERR_*, text says why */
+        int status;            /* HTTP status */
         int64_t retry_after_s; /* -1 if absent or unreadable */
-        int64_t used_weight; /* X-MBX-USED-WEIGHT-1M, any case; -1 if absent */
-        int64_t received_ns; /* wall clock, body complete */
-        struct buffer body;  /* JSON_PADDING bytes follow it; owned by the taker */
+        int64_t used_weight;   /* X-MBX-USED-WEIGHT-1M, any case; -1 if absent */
+        int64_t received_ns;   /* wall clock, body complete */
+        struct buffer body;    /* JSON_PADDING bytes follow it; owned by the taker */
         char text[256];
         /* of a look-up: */
         size_t address_count;

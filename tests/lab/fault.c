@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unpack.h"
+#include "base/decimal.h"
 
-#define NUMBER_TEXT 32
+#include "unpack.h"
 
 static const char *const names[FAULT_COUNT] = {
     [FAULT_DROP] = "drop",
@@ -48,10 +48,9 @@ uint64_t fault_random(struct lab *lab)
 
 static double real_of(struct span value)
 {
-        char text[NUMBER_TEXT] = "";
-        if (value.size < sizeof(text))
-                memcpy(text, value.data, value.size);
-        return strtod(text, NULL);
+        int64_t billionths = 0;
+        decimal_parse(value.data, value.size, 9, &billionths);
+        return (double)billionths / 1e9;
 }
 
 static void read_member(struct fault *fault, struct span key, struct span value)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 enum option_kind {
         OPTION_INT,
         OPTION_SECONDS,
@@ -59,12 +61,10 @@ static bool takes_argument(enum option_kind kind)
 
 static bool read_real(const char *text, double *ret_value)
 {
-        char *end;
-        errno = 0;
-        double value = strtod(text, &end);
-        if (end == text || *end || errno || !(value >= 0) || value > 1e9)
+        int64_t billionths;
+        if (decimal_parse(text, strlen(text), 9, &billionths) || billionths < 0)
                 return false;
-        *ret_value = value;
+        *ret_value = (double)billionths / 1e9;
         return true;
 }
 

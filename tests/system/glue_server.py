@@ -1,4 +1,5 @@
 """A scripted exchange for the glue's tests: WebSocket, HTTP and a CONNECT proxy on loopback."""
+
 import base64
 import gzip
 import hashlib
@@ -15,22 +16,66 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def make_certificates(folder):
-    """ca.pem, server.pem/.key (localhost, exchange.test, 127.0.0.1, ::1) and a foreign other.pem/.key."""
+    """ca.pem, server.pem/.key (localhost, exchange.test, both loopbacks), a foreign other.pem."""
+
     def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            ["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60
+        )
 
     def authority(name):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2", "-subj", f"/CN={name}")
+        openssl(
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+        )
 
     def leaf(name, issuer, names, days="2"):
         with open(os.path.join(folder, f"{name}.ext"), "w") as out:
             out.write(f"subjectAltName={names}\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem", "-CAkey",
-                f"{issuer}.key", "-CAcreateserial", "-out", f"{name}.pem", "-days", days,
-                "-extfile", f"{name}.ext")
+        openssl(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            f"{issuer}.pem",
+            "-CAkey",
+            f"{issuer}.key",
+            "-CAcreateserial",
+            "-out",
+            f"{name}.pem",
+            "-days",
+            days,
+            "-extfile",
+            f"{name}.ext",
+        )
 
     authority("ca")
     authority("otherca")
@@ -42,7 +87,9 @@ def make_certificates(folder):
 
 def tls_context(folder, name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.path.join(folder, f"{name}.pem"), os.path.join(folder, f"{name}.key"))
+    context.load_cert_chain(
+        os.path.join(folder, f"{name}.pem"), os.path.join(folder, f"{name}.key")
+    )
     return context
 
 
@@ -178,8 +225,10 @@ class Server:
             return False
         key = fields["sec-websocket-key"].encode()
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        peer.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
         getattr(self.scripts, "ws_" + parts[-1])(peer)
         return False
 
@@ -217,8 +266,9 @@ class Proxy:
             request, fields = peer.read_head()
             self.requests.append((request, fields))
             wanted = self.login and "basic " + base64.b64encode(self.login.encode()).decode()
-            if self.refuse or (wanted and fields.get("proxy-authorization", "").lower()
-                               != wanted.lower()):
+            if self.refuse or (
+                wanted and fields.get("proxy-authorization", "").lower() != wanted.lower()
+            ):
                 sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
                 return
             with socket.create_connection(("127.0.0.1", self.target_port)) as other:
@@ -290,8 +340,9 @@ class Scripts:
         self.hold(peer)
 
     def ws_parts(self, peer):
-        peer.send(frame(1, b"al", False) + frame(9, b"between") + frame(0, b"", False)
-                  + frame(0, b"pha"))
+        peer.send(
+            frame(1, b"al", False) + frame(9, b"between") + frame(0, b"", False) + frame(0, b"pha")
+        )
         peer.send(frame(1, b"", False) + frame(0, b"beta"))
         peer.send(frame(1, b"") + frame(1, b"after"))
         self.hold(peer)
@@ -409,8 +460,10 @@ class Scripts:
         time.sleep(1)
 
     def raw_badaccept(self, peer):
-        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  b"Connection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n")
+        peer.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n"
+        )
 
     # REST
 

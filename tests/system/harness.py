@@ -1,4 +1,5 @@
 """Starts and stops the real programs for the system tests: laboratory, logger, obrebuild."""
+
 import json
 import os
 import pathlib
@@ -9,7 +10,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", ROOT / "build" / "release"))
 DATA = ROOT / "tests" / "data"
-SHARED_DATA = ROOT.parent / "shared" / "data"
 
 CAPTURES = {
     "btcusdt": "binance_spot_btcusdt_20240808.gz+binance_spot_btcusdt_20240809.gz",
@@ -21,7 +21,8 @@ CAPTURES = {
 DEPTH_MESSAGES = {"btcusdt": 6495, "spot10": 4709, "spot4": 546, "us10": 3196}
 SYMBOLS = {
     "btcusdt": ["BTCUSDT"],
-    "spot10": "ZILUSDT MANAUSDT DENTUSDT AXSBNB ETHBRL BTCSTUSDT QTUMETH BTCAUD RENBTCETH NEOUSDC".split(),
+    "spot10": "ZILUSDT MANAUSDT DENTUSDT AXSBNB ETHBRL BTCSTUSDT QTUMETH BTCAUD RENBTCETH "
+    "NEOUSDC".split(),
     "spot4": "XMRBTC FTMUSDT SXPBTC BADGERBTC".split(),
     "us10": "MANAUSD BTCUSD BCHBTC HNTUSD ETHBTC QTUMUSDT MKRUSD VTHOUSD SOLUSD DOGEUSD".split(),
 }
@@ -48,8 +49,13 @@ class Process:
     def __init__(self, command, log, env=None):
         self.log = pathlib.Path(log)
         self.file = open(self.log, "ab")
-        self.child = subprocess.Popen([str(part) for part in command], stdout=self.file, stderr=self.file,
-                                      stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        self.child = subprocess.Popen(
+            [str(part) for part in command],
+            stdout=self.file,
+            stderr=self.file,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+        )
 
     def text(self):
         return self.log.read_text(errors="replace")
@@ -71,7 +77,9 @@ class Process:
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
-            raise AssertionError(f"did not end within {seconds} s of SIGTERM:\n{self.text()[-3000:]}")
+            raise AssertionError(
+                f"did not end within {seconds} s of SIGTERM:\n{self.text()[-3000:]}"
+            )
         finally:
             self.file.close()
 
@@ -90,8 +98,22 @@ class Lab(Process):
         self.ca = directory / "ca.pem"
         ready = directory / "ready.json"
         paths = [capture_path(name) if name in CAPTURES else name for name in captures]
-        super().__init__([BUILD / "oblab", "--ca-out", self.ca, "--ready-out", ready, "--journal",
-                          self.journal_path, "--speed", speed, *options, *paths], directory / "lab.log")
+        super().__init__(
+            [
+                BUILD / "oblab",
+                "--ca-out",
+                self.ca,
+                "--ready-out",
+                ready,
+                "--journal",
+                self.journal_path,
+                "--speed",
+                speed,
+                *options,
+                *paths,
+            ],
+            directory / "lab.log",
+        )
         try:
             wait_until(lambda: ready.exists() or not self.running(), 60, "the laboratory listens")
             assert ready.exists(), self.text()
@@ -99,8 +121,11 @@ class Lab(Process):
             self.kill()
             raise
         self.urls = json.loads(ready.read_text())
-        self.env = {"BINANCE_WS_URL": self.urls["ws_url"], "BINANCE_REST_URL": self.urls["rest_url"],
-                    "CA_FILE": str(self.ca)}
+        self.env = {
+            "BINANCE_WS_URL": self.urls["ws_url"],
+            "BINANCE_REST_URL": self.urls["rest_url"],
+            "CA_FILE": str(self.ca),
+        }
 
     def journal(self):
         """Its lines so far; the last one may be half written."""
@@ -117,7 +142,11 @@ class Lab(Process):
             return b'"t":"end"' in file.read()
 
     def wait_end(self, seconds):
-        wait_until(lambda: self.ended() or not self.running(), seconds, "the laboratory has played everything")
+        wait_until(
+            lambda: self.ended() or not self.running(),
+            seconds,
+            "the laboratory has played everything",
+        )
         assert self.running(), self.text()[-3000:]
 
 
@@ -126,21 +155,35 @@ class Logger(Process):
 
     def __init__(self, directory, lab, symbols, store, log="oblogger.log", **env):
         self.store = pathlib.Path(store)
-        settings = {**lab.env, "SYMBOLS": ",".join("binance:" + symbol for symbol in symbols), "STORE": str(store),
-                    **env}
+        settings = {
+            **lab.env,
+            "SYMBOLS": ",".join("binance:" + symbol for symbol in symbols),
+            "STORE": str(store),
+            **env,
+        }
         super().__init__([BUILD / "oblogger"], pathlib.Path(directory) / log, settings)
 
     def wait_text(self, text, seconds=30):
-        wait_until(lambda: text in self.text() or not self.running(), seconds, f"the logger says {text!r}")
+        wait_until(
+            lambda: text in self.text() or not self.running(), seconds, f"the logger says {text!r}"
+        )
         assert text in self.text(), self.text()[-3000:]
 
 
 def obrebuild(store, *arguments, stdin=None, expect=0):
     """Its answer; the exit code must be the one expected (None: any)."""
-    done = subprocess.run([str(BUILD / "obrebuild"), "--store", str(store), *map(str, arguments)], input=stdin,
-                          capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [str(BUILD / "obrebuild"), "--store", str(store), *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     if expect is not None:
-        assert done.returncode == expect, f"exit {done.returncode}, expected {expect}: {done.stderr[-2000:]}"
+        assert (
+            done.returncode == expect
+        ), f"exit {done.returncode}, expected {expect}: {done.stderr[-2000:]}"
     return done
 
 

@@ -1,6 +1,7 @@
 """The truth, from what the laboratory sent: shares nothing with the programs under test.
 
 Books are kept as the exchange documents it, from texts; the digest is the documented one."""
+
 import bisect
 import gzip
 import json
@@ -77,7 +78,9 @@ def capture_lines(path):
                 for line in file:
                     yield None, line.split(" ", 1)[1].strip()
             continue
-        text = subprocess.run(["zstd", "-dc", part], capture_output=True, check=True).stdout.decode()
+        text = subprocess.run(
+            ["zstd", "-dc", part], capture_output=True, check=True
+        ).stdout.decode()
         for line in text.splitlines():
             head, _, rest = line.partition(": ")
             if "/depth?" in head:

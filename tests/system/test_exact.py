@@ -1,4 +1,5 @@
 """Real captures, recorded by the real program over TLS: every event and every book is exact."""
+
 import json
 import pathlib
 
@@ -8,8 +9,11 @@ import harness
 import reference
 
 
-@pytest.fixture(scope="module", params=[(name, speed) for name in harness.CAPTURES for speed in ("max", "40")],
-                ids=lambda pair: "-".join(pair))
+@pytest.fixture(
+    scope="module",
+    params=[(name, speed) for name in harness.CAPTURES for speed in ("max", "40")],
+    ids=lambda pair: "-".join(pair),
+)
 def recording(request, tmp_path_factory):
     """A store of one capture and what the laboratory says that it sent."""
     name, speed = request.param
@@ -24,15 +28,25 @@ def record(name, speed, directory):
             lab.wait_end(900)
             events = reference.emitted(lab.journal())
             total = sum(len(list_) for list_ in events.values())
-            harness.wait_until(lambda: sum(harness.recorded_events(logger.store).values()) == total, 30,
-                               f"all {total} events are in the store")
+            harness.wait_until(
+                lambda: sum(harness.recorded_events(logger.store).values()) == total,
+                30,
+                f"all {total} events are in the store",
+            )
         finally:
             assert logger.end() == 0, logger.text()[-3000:]
     finally:
         lab.end()
     snapshots = reference.snapshots(harness.capture_path(name))
-    return {"name": name, "store": logger.store, "events": events, "log": logger.text(),
-            "truths": {symbol: reference.Truth(snapshots[symbol], events[symbol]) for symbol in events}}
+    return {
+        "name": name,
+        "store": logger.store,
+        "events": events,
+        "log": logger.text(),
+        "truths": {
+            symbol: reference.Truth(snapshots[symbol], events[symbol]) for symbol in events
+        },
+    }
 
 
 def check_levels_as_sent(row, event):
@@ -47,9 +61,11 @@ def check_every_event(store, symbol, truth):
     by_id = {event["u"]: event for event in truth.events}
     for row in rows:
         check_levels_as_sent(row, by_id[row["last_id"]])
-        assert int(row["digest"], 16) == truth.digests[row["last_id"]], f"{symbol}: book after {row['last_id']}"
+        assert (
+            int(row["digest"], 16) == truth.digests[row["last_id"]]
+        ), f"{symbol}: book after {row['last_id']}"
     ids = [row["last_id"] for row in rows]
-    assert ids == [event["u"] for event in truth.events][-len(ids):], f"{symbol}: order or loss"
+    assert ids == [event["u"] for event in truth.events][-len(ids) :], f"{symbol}: order or loss"
     return len(rows)
 
 
@@ -63,7 +79,9 @@ def check_whole_books(store, symbol, truth):
             last_of[event["E"]] = (event["u"], book.levels())
     first = harness.rows(store, "replay", f"binance:{symbol}")[0]["event_time_ns"] // 1_000_000
     times = [time for time in last_of if time >= first]
-    rows = harness.rows(store, "--at", "-", f"binance:{symbol}", stdin="".join(f"{time}\n" for time in times))
+    rows = harness.rows(
+        store, "--at", "-", f"binance:{symbol}", stdin="".join(f"{time}\n" for time in times)
+    )
     assert len(rows) == len(times)
     for time, row in zip(times, rows):
         last_id, (bids, asks) = last_of[time]
@@ -80,7 +98,9 @@ def test_every_event_is_exact(recording):
         count = check_every_event(recording["store"], symbol, truth)
         headless = listed[symbol]["events"] - count
         assert headless + count == len(recording["events"][symbol])
-        assert listed[symbol]["level_updates"] == sum(len(e["b"]) + len(e["a"]) for e in recording["events"][symbol])
+        assert listed[symbol]["level_updates"] == sum(
+            len(e["b"]) + len(e["a"]) for e in recording["events"][symbol]
+        )
         assert headless <= truth.early + 50, f"{symbol}: {headless} events have no book"
         compared += listed[symbol]["events"]
         books += check_whole_books(recording["store"], symbol, truth)
@@ -102,7 +122,9 @@ def ticker_index(name):
     for _, text in reference.capture_lines(harness.capture_path(name)):
         if "@bookTicker" in text[:80]:
             data = json.loads(text)["data"]
-            found.setdefault(data["s"], []).append((data["u"], data["b"], data["B"], data["a"], data["A"]))
+            found.setdefault(data["s"], []).append(
+                (data["u"], data["b"], data["B"], data["a"], data["A"])
+            )
     return found
 
 
@@ -114,7 +136,10 @@ def test_best_bid_and_ask_equal_the_exchanges_own(recording):
     compared = different = 0
     tickers = ticker_index(recording["name"])
     for symbol, truth in recording["truths"].items():
-        digests = {row["last_id"] for row in harness.rows(recording["store"], "replay", f"binance:{symbol}")}
+        digests = {
+            row["last_id"]
+            for row in harness.rows(recording["store"], "replay", f"binance:{symbol}")
+        }
         waiting = iter(tickers.get(symbol, []))
         ticker = next(waiting, None)
         for event, book in truth.books():
@@ -127,7 +152,9 @@ def test_best_bid_and_ask_equal_the_exchanges_own(recording):
                 compared += 1
                 different += (bid, bid_size, ask, ask_size) != inside[1:]
     expected, allowed = TICKERS[recording["name"]]
-    print(f"{recording['name']}: {compared} best prices compared with bookTicker, {different} differ")
+    print(
+        f"{recording['name']}: {compared} best prices compared with bookTicker, {different} differ"
+    )
     assert compared >= expected - 60 and different <= allowed
 
 

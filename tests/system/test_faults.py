@@ -1,5 +1,6 @@
 """Every fault of the laboratory: afterwards the book is exact wherever the record says no gap, and
 every loss lies in a gap record."""
+
 import json
 
 import pytest
@@ -19,7 +20,9 @@ def play(tmp_path, faults, *options, name=NAME, speed=SPEED, seconds=120, seed=1
     script.write_text("".join(json.dumps(fault) + "\n" for fault in faults))
     lab = harness.Lab(tmp_path, [name], "--faults", script, "--seed", seed, *options, speed=speed)
     try:
-        logger = harness.Logger(tmp_path, lab, harness.SYMBOLS[name], tmp_path / "store", LOGLEVEL="debug", **env)
+        logger = harness.Logger(
+            tmp_path, lab, harness.SYMBOLS[name], tmp_path / "store", LOGLEVEL="debug", **env
+        )
         try:
             lab.wait_end(seconds)
             settle(lab, logger)
@@ -28,9 +31,15 @@ def play(tmp_path, faults, *options, name=NAME, speed=SPEED, seconds=120, seed=1
         journal = list(lab.journal())
     finally:
         lab.end()
-    return {"name": name, "store": logger.store, "log": logger.text(), "speed": 1 if speed == "max" else float(speed),
-            "events": reference.emitted(journal), "journal": journal,
-            "faults": [line for line in journal if line["t"] == "fault"]}
+    return {
+        "name": name,
+        "store": logger.store,
+        "log": logger.text(),
+        "speed": 1 if speed == "max" else float(speed),
+        "events": reference.emitted(journal),
+        "journal": journal,
+        "faults": [line for line in journal if line["t"] == "fault"],
+    }
 
 
 def settle(lab, logger):
@@ -63,17 +72,27 @@ def check(run):
         assert rows, f"{symbol}: nothing was recorded"
         for row in rows:
             event = by_id[row["last_id"]]
-            assert (row["bids"], row["asks"]) == (event["b"], event["a"]), f"{symbol}: levels of {event['u']}"
-            assert int(row["digest"], 16) == truth.digests[row["last_id"]], f"{symbol}: book after {row['last_id']}"
+            assert (row["bids"], row["asks"]) == (
+                event["b"],
+                event["a"],
+            ), f"{symbol}: levels of {event['u']}"
+            assert (
+                int(row["digest"], 16) == truth.digests[row["last_id"]]
+            ), f"{symbol}: book after {row['last_id']}"
         ids = [row["last_id"] for row in rows]
         assert ids == sorted(set(ids)), f"{symbol}: an event is there twice, or out of order"
         gaps = coverage[symbol]["gaps"]
         for event in truth.events:
             if event["u"] in set(ids) or event["u"] < ids[0]:
                 continue
-            assert any(gap["from_id"] < event["u"] and (gap["to_id"] is None or event["u"] <= gap["to_id"])
-                       for gap in gaps), f"{symbol}: {event['u']} is lost without a gap record"
-        lost[symbol] = sum(gap_seconds(gap, run["speed"], coverage[symbol]["to_ns"]) for gap in gaps)
+            assert any(
+                gap["from_id"] < event["u"]
+                and (gap["to_id"] is None or event["u"] <= gap["to_id"])
+                for gap in gaps
+            ), f"{symbol}: {event['u']} is lost without a gap record"
+        lost[symbol] = sum(
+            gap_seconds(gap, run["speed"], coverage[symbol]["to_ns"]) for gap in gaps
+        )
         run.setdefault("gaps", {})[symbol] = gaps
     for row in harness.rows(run["store"], "verify"):
         assert row["problems"] == 0
@@ -94,9 +113,11 @@ NO_GAP = {
     "padded": [at(300, do="oversized", bytes=5000000, pad=True)],
     "stale-image": [{"at": {"depth": SYMBOL, "n": 1}, "do": "stale", "behind": 1}],
     "crossed-image": [{"at": {"depth": SYMBOL, "n": 1}, "do": "crossed_snapshot"}],
-    "no-image": [{"at": {"depth": SYMBOL, "n": 1}, "do": "http", "status": 500},
-                 {"at": {"depth": "MKRUSD", "n": 1}, "do": "http_garbage"},
-                 {"at": {"depth": "SOLUSD", "n": 1}, "do": "http_truncated"}],
+    "no-image": [
+        {"at": {"depth": SYMBOL, "n": 1}, "do": "http", "status": 500},
+        {"at": {"depth": "MKRUSD", "n": 1}, "do": "http_garbage"},
+        {"at": {"depth": "SOLUSD", "n": 1}, "do": "http_truncated"},
+    ],
     "names-fail": [{"at": {"rest": "exchangeInfo", "n": 1}, "do": "http", "status": 503}],
 }
 
@@ -109,7 +130,9 @@ def test_no_gap(tmp_path, fault):
     total = sum(len(events) for events in run["events"].values())
     stored = sum(harness.recorded_events(run["store"]).values())
     # an image that comes late covers what a quiet stream brings after it: not an event of the book
-    assert total - stored <= (60 if "image" in fault else 0), f"{total - stored} events are not stored"
+    assert total - stored <= (
+        60 if "image" in fault else 0
+    ), f"{total - stored} events are not stored"
 
 
 SHORT_GAP = {
@@ -147,7 +170,10 @@ def test_a_cut_costs_at_most_five_seconds(tmp_path, fault):
     lost = check(run)
     assert lost[SYMBOL] <= 5, run["gaps"][SYMBOL]
     assert max(lost.values()) <= 8, lost  # quiet symbols: until their next event
-    assert {gap["cause"] for gaps in run["gaps"].values() for gap in gaps} <= {"disconnect", "sequence"}
+    assert {gap["cause"] for gaps in run["gaps"].values() for gap in gaps} <= {
+        "disconnect",
+        "sequence",
+    }
 
 
 def test_an_announced_end_costs_nothing(tmp_path):
@@ -164,10 +190,17 @@ def test_a_stall_that_loses_nothing_is_no_gap(tmp_path):
 
 @pytest.mark.parametrize("status", [429, 418])
 def test_retry_after_is_obeyed(tmp_path, status):
-    run = play(tmp_path, [{"at": {"depth": SYMBOL, "n": 1}, "do": "http", "status": status, "retry_after": 3}])
+    run = play(
+        tmp_path,
+        [{"at": {"depth": SYMBOL, "n": 1}, "do": "http", "status": status, "retry_after": 3}],
+    )
     check(run)
     refused = next(line for line in run["faults"])
-    asked = [line["ns"] for line in run["journal"] if line["t"] in ("rest", "depth") and line["ns"] > refused["ns"]]
+    asked = [
+        line["ns"]
+        for line in run["journal"]
+        if line["t"] in ("rest", "depth") and line["ns"] > refused["ns"]
+    ]
     # requests that were under way already may still arrive
     later = [ns for ns in asked if ns - refused["ns"] > 0.5e9]
     assert later and min(later) - refused["ns"] >= 2.9e9
@@ -175,17 +208,29 @@ def test_retry_after_is_obeyed(tmp_path, status):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_everything_at_once(tmp_path, seed):
-    chances = [("drop", 0.002), ("duplicate", 0.01), ("swap", 0.002), ("delay", 0.002), ("truncate", 0.002),
-               ("garbage", 0.002)]
+    chances = [
+        ("drop", 0.002),
+        ("duplicate", 0.01),
+        ("swap", 0.002),
+        ("delay", 0.002),
+        ("truncate", 0.002),
+        ("garbage", 0.002),
+    ]
     faults = [{"random": {"stream": "*", "p": p}, "do": do, "ms": 200} for do, p in chances]
-    faults += [{"at": {"seconds": 2}, "do": "cut"}, {"at": {"depth": "*", "n": 2}, "do": "stale", "behind": 3}]
+    faults += [
+        {"at": {"seconds": 2}, "do": "cut"},
+        {"at": {"depth": "*", "n": 2}, "do": "stale", "behind": 3},
+    ]
     run = play(tmp_path, faults, seed=seed)
     check(run)
     assert len(run["faults"]) > 20
 
 
 def test_faults_at_full_speed(tmp_path):
-    faults = [{"random": {"stream": "*", "p": 0.002}, "do": "drop"}, {"random": {"stream": "*", "p": 0.01}, "do": "duplicate"},
-              {"random": {"stream": "*", "p": 0.002}, "do": "truncate"}]
+    faults = [
+        {"random": {"stream": "*", "p": 0.002}, "do": "drop"},
+        {"random": {"stream": "*", "p": 0.01}, "do": "duplicate"},
+        {"random": {"stream": "*", "p": 0.002}, "do": "truncate"},
+    ]
     run = play(tmp_path, faults, name="btcusdt", speed="max")
     check(run)

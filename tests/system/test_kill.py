@@ -1,5 +1,6 @@
 """kill -9 at any moment: the store opens, at most the last second is missing, the restart goes on
 in a new epoch with a gap record between."""
+
 import random
 
 import harness
@@ -32,7 +33,9 @@ def check_exact(store, events, snapshots):
         for row in rows:
             event = by_id[row["last_id"]]
             assert (row["bids"], row["asks"]) == (event["b"], event["a"])
-            assert int(row["digest"], 16) == truth.digests[row["last_id"]], f"{symbol}: book after {row['last_id']}"
+            assert (
+                int(row["digest"], 16) == truth.digests[row["last_id"]]
+            ), f"{symbol}: book after {row['last_id']}"
         stored[symbol] = [row["last_id"] for row in rows]
         assert stored[symbol] == sorted(set(stored[symbol]))
     return stored
@@ -49,8 +52,11 @@ def check_losses(store, events, stored):
         for event in list_:
             if event["u"] in have or not ids[0] <= event["u"] <= ids[-1]:
                 continue
-            assert any(gap["from_id"] < event["u"] and (gap["to_id"] is None or event["u"] <= gap["to_id"])
-                       for gap in gaps), f"{symbol}: {event['u']} is lost without a gap"
+            assert any(
+                gap["from_id"] < event["u"]
+                and (gap["to_id"] is None or event["u"] <= gap["to_id"])
+                for gap in gaps
+            ), f"{symbol}: {event['u']} is lost without a gap"
     return crashed
 
 
@@ -62,9 +68,18 @@ def test_twenty_kills(tmp_path):
     settings = {"SEAL_AFTER": "1s", "IMAGE_MIN": "1s", "IMAGE_FACTOR": "1"}
     try:
         for number in range(KILLS):
-            logger = harness.Logger(tmp_path, lab, harness.SYMBOLS[NAME], store, log=f"oblogger.{number}.log", **settings)
+            logger = harness.Logger(
+                tmp_path,
+                lab,
+                harness.SYMBOLS[NAME],
+                store,
+                log=f"oblogger.{number}.log",
+                **settings,
+            )
             # some while names and images are fetched, some in full run
-            harness.time.sleep(choice.choice([0.05, 0.15, 0.3, 1.0, 1.5, 2.2, 3.0]) * choice.uniform(0.8, 1.2))
+            harness.time.sleep(
+                choice.choice([0.05, 0.15, 0.3, 1.0, 1.5, 2.2, 3.0]) * choice.uniform(0.8, 1.2)
+            )
             killed_ns = harness.time.time_ns()
             running = "live" in logger.text()
             logger.kill()
@@ -74,12 +89,23 @@ def test_twenty_kills(tmp_path):
                 newest = sent_before(lab, killed_ns - 1_600_000_000)
                 have = {row["symbol"]: row for row in harness.rows(store, "list")}
                 for symbol in have:
-                    last = harness.rows(store, "replay", f"binance:{symbol}", "--digest", expect=None)
+                    last = harness.rows(
+                        store, "replay", f"binance:{symbol}", "--digest", expect=None
+                    )
                     epoch_log = logger.text()
                     live_at = f"binance:{symbol}: live" in epoch_log
-                    if live_at and last and symbol in newest and newest[symbol] > first_live_id(epoch_log, symbol):
-                        assert last[-1]["last_id"] >= newest[symbol], f"{symbol}: more than the last second is missing"
-        logger = harness.Logger(tmp_path, lab, harness.SYMBOLS[NAME], store, log="oblogger.last.log", **settings)
+                    if (
+                        live_at
+                        and last
+                        and symbol in newest
+                        and newest[symbol] > first_live_id(epoch_log, symbol)
+                    ):
+                        assert (
+                            last[-1]["last_id"] >= newest[symbol]
+                        ), f"{symbol}: more than the last second is missing"
+        logger = harness.Logger(
+            tmp_path, lab, harness.SYMBOLS[NAME], store, log="oblogger.last.log", **settings
+        )
         logger.wait_text("VTHOUSD: live")
         harness.time.sleep(4)
         assert logger.end() == 0

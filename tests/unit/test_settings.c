@@ -223,10 +223,10 @@ static void a_file_that_is_none_is_refused(void **state)
         write_file("other.env", "T_TEXT=x\0T_NUMBER=0\n", 20);
         assert_refused("other.env", WORDS("other.env", "NUL"));
         char *line = memory_new(LIMIT_SETTING_SIZE + 16);
-        memset(line, 'x', LIMIT_SETTING_SIZE + 15);
+        memset(line, 'y', LIMIT_SETTING_SIZE + 15);
         memcpy(line, "T_TEXT=", 7);
         write_file("other.env", line, LIMIT_SETTING_SIZE + 15);
-        assert_refused("other.env", WORDS("T_TEXT=xxx", "a text"));
+        assert_refused("other.env", WORDS("T_TEXT=yyy", "a text"));
         free(line);
 }
 

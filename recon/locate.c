@@ -92,20 +92,20 @@ static bool frame_reaches(const struct frame_cursor *cursor, int64_t at_ns, enum
             at_ns;
 }
 
-/* Where the frame after the one under the cursor begins, or should begin. */
-static int find_end(struct frame_cursor *cursor, uint64_t *ret_end)
+/* Where the frame after the one under the cursor begins, or should begin. The cursor stays. */
+static int find_end(const struct frame_cursor *cursor, uint64_t *ret_end)
 {
-        uint64_t own = cursor->position + frame_positions(&cursor->info);
+        struct frame_cursor next;
+        uint64_t own = cursor->position + (cursor->code ? 1 : frame_positions(&cursor->info));
         uint64_t written = cursor->stream->mark.next_position;
-        int code = frame_next(cursor);
-        if (code == ERR_NOT_FOUND) {
+        int code = frame_seek(
+            &next, cursor->reader, cursor->stream, cursor->day, cursor->position + 1, false);
+        if (!code)
+                *ret_end = next.position;
+        else if (code == ERR_NOT_FOUND)
                 *ret_end = own > written ? own : written;
-                return 0;
-        }
-        if (code)
-                return code;
-        *ret_end = cursor->position;
-        return frame_prev(cursor);
+        frame_done(&next);
+        return code == ERR_NOT_FOUND ? 0 : code;
 }
 
 /* Walk back to the frame that reaches @at_ns. What is passed must be whole: a frame that is missing

@@ -130,7 +130,7 @@ void link_closed(struct link *link, uint32_t number, int64_t now_ns)
                 link->failures = 0;
         link_report(link, connection, REPORT_CLOSED);
         connection->state = CONNECTION_NONE;
-        if (connection == &link->connections[0] && link->connections[1].state != CONNECTION_NONE) {
+        if (connection == &link->connections[0]) {
                 link->connections[0] = link->connections[1];
                 link->connections[1].state = CONNECTION_NONE;
                 link->rotate = false;
@@ -157,7 +157,7 @@ void link_answered(
                 return;
         }
         for (size_t i = 0; i < link->member_count; i++) {
-                if (connection->pending_unsubscribe && connection->members[i] == MEMBER_LEAVING)
+                if (connection->pending_unsubscribe && connection->members[i] == MEMBER_LEFT)
                         connection->members[i] = MEMBER_UNSENT;
                 else if (!connection->pending_unsubscribe && connection->members[i] == MEMBER_SENT)
                         connection->members[i] = MEMBER_SUBSCRIBED;
@@ -168,8 +168,9 @@ void link_answered(
 
 void link_shutdown(struct link *link, uint32_t number)
 {
-        if (link_find(link, number) == &link->connections[0])
-                link->rotate = true;
+        struct link_connection *connection = link_find(link, number);
+        if (connection)
+                connection->life_ns = 0;
 }
 
 void link_resubscribe(struct link *link, int member)
@@ -262,7 +263,7 @@ static bool next_command(struct link *link, struct link_connection *connection, 
         if (connection->state != CONNECTION_OPEN || connection->ack_until_ns ||
             now_ns - connection->command_ns < LINK_COMMAND_NS)
                 return false;
-        if (fill_command(link, connection, MEMBER_LEAVING, MEMBER_LEAVING, action)) {
+        if (fill_command(link, connection, MEMBER_LEAVING, MEMBER_LEFT, action)) {
                 action->kind = LINK_UNSUBSCRIBE;
         } else if (fill_command(link, connection, MEMBER_UNSENT, MEMBER_SENT, action)) {
                 action->kind = LINK_SUBSCRIBE;

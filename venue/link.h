@@ -20,14 +20,16 @@
 #define LINK_OPEN_NS INT64_C(20000000000)
 #define LINK_SILENCE_NS INT64_C(60000000000)
 #define LINK_LIFE_NS (INT64_C(23) * 3600 * 1000000000)
-#define LINK_OVERLAP_NS INT64_C(30000000000) /* both connections carry all for this long, at most  \
-                                              */
+#define LINK_OVERLAP_NS                                                                            \
+        INT64_C(30000000000) /* both connections carry all for this long, at most                  \
+                              */
 
 enum link_member_state {
         MEMBER_UNSENT,
         MEMBER_SENT,
         MEMBER_SUBSCRIBED,
         MEMBER_LEAVING, /* to be unsubscribed */
+        MEMBER_LEFT,    /* ... the command is out; then to be subscribed anew */
         MEMBER_GONE,
 };
 

@@ -6,6 +6,7 @@
 #define BACKOFF_MIN_NS INT64_C(500000000)
 #define BACKOFF_MAX_NS INT64_C(60000000000)
 #define REFRESH_RETRY_NS INT64_C(60000000000)
+#define BEHIND_MAX 4 /* probes in a row that answer behind the book: the ids went back */
 
 struct step {
         struct session *session;
@@ -67,6 +68,12 @@ static void begin_fetch(struct step *step, enum fetch_purpose purpose, const cha
         action->fetch = ++session->fetch;
 }
 
+/* An answer is of no use; an image that waits stays. */
+static void ignore_image(struct step *step, const char *why)
+{
+        act(step, ACTION_DROP, why);
+}
+
 /* An answer to come is of no use any more. */
 static void cancel_fetch(struct session *session)
 {
@@ -96,9 +103,18 @@ static void plan_refresh(struct session *session, int64_t now_ns)
             now_ns + period - (int64_t)(session_random(session) % (uint64_t)(period / 8 + 1));
 }
 
+/* What is dropped as known proves nothing: the ids may have gone back. */
+static void note_life(struct step *step)
+{
+        step->session->last_event_ns = step->input->now_ns;
+        step->session->probe_after_ns = SESSION_PROBE_MIN_NS;
+        step->session->behind = 0;
+}
+
 static void keep_event(struct step *step, bool new_run, const char *why)
 {
         struct session *session = step->session;
+        note_life(step);
         if (new_run)
                 session->run_first = step->input->first_id;
         session->run_last = step->input->last_id;
@@ -115,6 +131,7 @@ static void lose_book(struct step *step, enum session_gap cause, const char *why
         action->expected_id = session->id + 1;
         session->has_book = session->any_id = session->unconfirmed = session->has_run = false;
         session->probe_pending = false;
+        session->behind = 0;
         session->state = SESSION_BUFFERING;
         forget_image(step);
         cancel_fetch(session);
@@ -158,6 +175,7 @@ static void check_held(struct step *step)
 static void apply_event(struct step *step)
 {
         struct session *session = step->session;
+        note_life(step);
         session->id = step->input->last_id;
         session->any_id = session->unconfirmed = false;
         if (session->probe_pending && session->id >= session->probe_id)
@@ -230,6 +248,8 @@ static void event_without_book(struct step *step)
         const struct session_input *input = step->input;
         if (!session->has_run)
                 keep_event(step, true, "no book yet");
+        else if (input->last_id < session->run_first)
+                keep_event(step, true, "ids went back, no book yet");
         else if (input->last_id <= session->run_last)
                 act(step, ACTION_DROP, "known");
         else if (input->first_id > session->run_last + 1)
@@ -279,8 +299,6 @@ static void step_event(struct step *step)
                 act(step, ACTION_DROP, "ids go back");
                 return;
         }
-        session->last_event_ns = input->now_ns;
-        session->probe_after_ns = SESSION_PROBE_MIN_NS;
         if (session->secondary && input->connection == session->secondary) {
                 event_of_secondary(step);
                 if (step->out->count &&
@@ -321,7 +339,7 @@ static void step_subscribed(struct step *step)
         session->last_event_ns = step->input->now_ns;
         if (!session->has_book) {
                 session->state = SESSION_BUFFERING;
-                if (!session->fetching)
+                if (!session->fetching && !session->waiting_image && !session->retry_ns)
                         begin_fetch(step, FETCH_FIRST, "subscribed");
         } else if (session->unconfirmed && !session->fetching) {
                 begin_fetch(step, FETCH_PROBE, "reconnected");
@@ -342,13 +360,14 @@ static void step_closed(struct step *step)
         session->secondary = 0;
         session->subscribed = session->primary && session->secondary_subscribed;
         if (session->subscribed) {
-                if (session->has_held)
+                if (session->has_held) {
+                        session->unconfirmed = session->has_book;
                         act(step, ACTION_REPLAY_HELD, "the other is gone");
+                }
                 session->has_held = false;
                 return;
         }
         session->unconfirmed = session->has_book;
-        session->has_run = false;
         session->probe_pending = false;
         session->state = session->has_book ? SESSION_LIVE
             : session->primary             ? SESSION_SUBSCRIBING
@@ -366,7 +385,7 @@ static void image_without_book(struct step *step)
             input->image_id >= 0 && session->has_run && input->image_id + 1 < session->run_first;
         if (input->image_crossed || stale) {
                 retry_fetch(step);
-                act(step, ACTION_FORGET_IMAGE, stale ? "stale image" : "crossed image");
+                ignore_image(step, stale ? "stale image" : "crossed image");
         } else if (input->image_id >= 0 &&
             (!session->has_run || session->run_last < input->image_id)) {
                 wait_image(step, SESSION_BRIDGE_NS);
@@ -381,7 +400,7 @@ static void image_of_refresh(struct step *step)
         const struct session_input *input = step->input;
         plan_refresh(session, input->now_ns);
         if (input->image_crossed) {
-                act(step, ACTION_FORGET_IMAGE, "crossed image");
+                ignore_image(step, "crossed image");
                 session->refresh_ns = input->now_ns + REFRESH_RETRY_NS;
         } else if (input->image_id > session->id) {
                 wait_image(step, SESSION_WAIT_IMAGE_NS);
@@ -390,26 +409,46 @@ static void image_of_refresh(struct step *step)
         }
 }
 
+/* An answer that is older than our book proves nothing; if it stays so, the exchange counts anew.
+ */
+static void probe_behind(struct step *step)
+{
+        struct session *session = step->session;
+        if (++session->behind < BEHIND_MAX) {
+                session->failures = session->behind;
+                retry_fetch(step);
+                ignore_image(step, "the exchange is behind");
+                return;
+        }
+        lose_book(step, SESSION_GAP_SEQUENCE, "ids went back");
+        begin_fetch(step, FETCH_RESYNC, "resync");
+}
+
 static void image_of_probe(struct step *step)
 {
         struct session *session = step->session;
         const struct session_input *input = step->input;
-        if (input->image_id <= session->id) {
+        if (input->image_id < session->id) {
+                probe_behind(step);
+                return;
+        }
+        session->behind = 0;
+        if (input->image_id == session->id) {
                 session->unconfirmed = false;
-                act(step, ACTION_FORGET_IMAGE, "a quiet market");
+                ignore_image(step, "a quiet market");
                 return;
         }
         session->probe_pending = true;
         session->probe_id = input->image_id;
         session->probe_until_ns = input->now_ns + SESSION_PROBE_GRACE_NS;
-        act(step, ACTION_FORGET_IMAGE, "the exchange is ahead");
+        ignore_image(step, "the exchange is ahead");
 }
 
 static void step_image(struct step *step)
 {
         struct session *session = step->session;
         if (!session->fetching || step->input->fetch != session->fetch) {
-                act(step, ACTION_FORGET_IMAGE, "not asked for");
+                ignore_image(step, "not asked for");
                 return;
         }
         session->fetching = false;
@@ -493,8 +532,8 @@ static void step_tick(struct step *step)
         if (!session->has_book) {
                 begin_fetch(
                     step, session->purpose == FETCH_FIRST ? FETCH_FIRST : FETCH_RESYNC, "again");
-        } else if (session->unconfirmed && !session->probe_pending) {
-                begin_fetch(step, FETCH_PROBE, "reconnected");
+        } else if ((session->unconfirmed || session->behind) && !session->probe_pending) {
+                begin_fetch(step, FETCH_PROBE, session->behind ? "behind before" : "reconnected");
         } else if (session->refresh_ns && now >= session->refresh_ns && !session->waiting_image) {
                 begin_fetch(step, FETCH_REFRESH, "due");
         } else if (now - session->last_event_ns >= session->probe_after_ns &&

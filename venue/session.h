@@ -55,7 +55,7 @@ struct session_input {
 enum session_action_kind {
         ACTION_KEEP,        /* store the event without a book (new_run: nothing before it counts) */
         ACTION_APPLY,       /* apply and record the event */
-        ACTION_DROP,        /* a duplicate, or from an old connection */
+        ACTION_DROP,        /* a duplicate, from an old connection, or an image of no use */
         ACTION_HOLD,        /* hold it in memory: it is ahead, the other connection fills in */
         ACTION_FORGET_HELD, /* what is held is of no use */
         ACTION_REPLAY_HELD, /* give what is held again, as events of this connection */
@@ -63,10 +63,10 @@ enum session_action_kind {
         ACTION_USE_IMAGE,   /* the image of this answer is the book */
         ACTION_WAIT_IMAGE,  /* keep the image of this answer: our book has not reached it yet */
         ACTION_CORRECT,     /* carry the image (kept or of this answer) forward, replace the book */
-        ACTION_FORGET_IMAGE,
-        ACTION_GAP,         /* the book is lost: cause */
-        ACTION_RESUBSCRIBE, /* the subscription is dead */
-        ACTION_LIVE,        /* for the log: the book is live */
+        ACTION_FORGET_IMAGE, /* the one that is kept */
+        ACTION_GAP,          /* the book is lost: cause */
+        ACTION_RESUBSCRIBE,  /* the subscription is dead */
+        ACTION_LIVE,         /* for the log: the book is live */
 };
 
 enum session_gap {
@@ -121,8 +121,9 @@ struct session {
 
         int64_t refresh_ns; /* next re-image */
         int64_t refresh_period_ns;
-        int64_t last_event_ns;            /* anything heard of this symbol */
+        int64_t last_event_ns;            /* anything new of this symbol */
         int64_t probe_after_ns;           /* silence before the next probe; grows while quiet */
+        unsigned behind;                  /* probes in a row that answered with an older id */
         bool probe_pending;               /* the exchange is ahead of us ... */
         int64_t probe_id, probe_until_ns; /* ... and we must have reached it by then */
         uint64_t random;

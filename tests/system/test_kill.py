@@ -130,26 +130,26 @@ def first_live_id(log, symbol):
 
 
 def test_a_clean_stop_loses_nothing(tmp_path):
-    lab = harness.Lab(tmp_path, ["spot4"], speed=10)
+    lab = harness.Lab(tmp_path, [NAME], "--loop", "2", "--rest-weight", "1000000", speed=20)
     store = tmp_path / "store"
     try:
-        logger = harness.Logger(tmp_path, lab, harness.SYMBOLS["spot4"], store)
-        logger.wait_text("FTMUSDT: live")
+        logger = harness.Logger(tmp_path, lab, harness.SYMBOLS[NAME], store)
+        logger.wait_text("BTCUSD: live")
         harness.time.sleep(1.5)
         stopped_ns = harness.time.time_ns()
         assert logger.end() == 0
         newest = sent_before(lab, stopped_ns - 200_000_000)
-        rows = harness.rows(store, "replay", "binance:FTMUSDT")
-        assert rows[-1]["last_id"] >= newest["FTMUSDT"]
-        again = harness.Logger(tmp_path, lab, harness.SYMBOLS["spot4"], store, log="again.log")
-        again.wait_text("FTMUSDT: live")
+        rows = harness.rows(store, "replay", "binance:BTCUSD")
+        assert rows[-1]["last_id"] >= newest["BTCUSD"]
+        again = harness.Logger(tmp_path, lab, harness.SYMBOLS[NAME], store, log="again.log")
+        again.wait_text("BTCUSD: live")
         lab.wait_end(60)
         harness.time.sleep(1.5)
         assert again.end() == 0
         events = reference.emitted(lab.journal())
     finally:
         lab.end()
-    stored = check_exact(store, events, reference.snapshots(harness.capture_path("spot4")))
+    stored = check_exact(store, events, reference.snapshots(harness.capture_path(NAME)))
     check_losses(store, events, stored)
     gaps = {row["symbol"]: row["gaps"] for row in harness.rows(store, "coverage", expect=None)}
-    assert {gap["cause"] for gap in gaps["FTMUSDT"]} == {"stopped"}
+    assert {gap["cause"] for gap in gaps["BTCUSD"]} == {"stopped"}

@@ -188,7 +188,7 @@ static void message_cb(
         if (!connection)
                 return;
         app->wall_ns = receive_time_ns;
-        app->mono_ns = receive_time_ns - app->clock_offset_ns;
+        app->mono_ns = clock_mono_ns(); /* not from the wall clock, which may have stepped */
         message_received(site, connection->link, number, text, size, receive_time_ns);
         link_drain(site, connection->link);
 }

@@ -90,6 +90,21 @@ int recon_gaps(struct reader *reader, const struct recon_stream *stream, struct 
         return code;
 }
 
+bool epoch_is_scale(
+    struct reader *reader, const struct recon_stream *stream, size_t day, uint32_t epoch)
+{
+        const struct store_ops *ops = reader->store->ops;
+        struct store_txn txn;
+        struct bytes value;
+        struct epoch_record record;
+        if (ops->begin(reader->store, stream->days[day], false, &txn, NULL))
+                return false;
+        bool is_scale = !ops->get(&txn, STORE_EPOCHS, key_epoch(stream->number, epoch), &value) &&
+            !epoch_read(value, &record) && record.cause == EPOCH_SCALE;
+        ops->abort(&txn);
+        return is_scale;
+}
+
 /* ---- holes: what positions, epochs and ids tell beyond the recorded gaps ---- */
 
 struct walk {

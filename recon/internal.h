@@ -25,6 +25,10 @@ int place_error(struct error *error, int code, const struct frame_cursor *cursor
 /* Is there a record of a gap between these two positions? */
 bool gap_spans(const struct gap_list *gaps, uint64_t from_position, uint64_t to_position);
 
+/* Did the epoch that is recorded in that day begin because the scale changed, without a loss? */
+bool epoch_is_scale(
+    struct reader *reader, const struct recon_stream *stream, size_t day, uint32_t epoch);
+
 bool day_has_events_after(
     struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position);
 

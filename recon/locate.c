@@ -130,10 +130,33 @@ static int walk_back(struct frame_cursor *cursor, int64_t at_ns, enum recon_cloc
         return code;
 }
 
+/* The index may lack entries: go on to the last frame before which no event was later than
+ * @limit_ns. */
+static int walk_forward(struct frame_cursor *cursor, int64_t limit_ns)
+{
+        struct frame_cursor next;
+        uint64_t position = cursor->position;
+        size_t day = cursor->day;
+        int code = frame_seek(
+            &next, cursor->reader, cursor->stream, cursor->day, cursor->position + 1, false);
+        while (!code && !next.code &&
+            (!(next.info.flags & FRAME_TIMED) || next.info.running_max_ns <= limit_ns)) {
+                position = next.position;
+                day = next.day;
+                code = frame_next(&next);
+        }
+        frame_done(&next);
+        if (position == cursor->position || (code && code != ERR_NOT_FOUND))
+                return code == ERR_NOT_FOUND ? 0 : code;
+        frame_done(cursor);
+        return frame_seek(cursor, cursor->reader, cursor->stream, day, position, true);
+}
+
 int locate_frame(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
     enum recon_clock clock, struct frame_cursor *cursor)
 {
         uint64_t position = UINT64_MAX >> 1;
+        int64_t limit = INT64_MAX;
         size_t day;
         *cursor = (struct frame_cursor){.reader = reader, .stream = stream};
         if (!stream->day_count)
@@ -141,7 +164,6 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
         if (clock == CLOCK_RECEIVE) {
                 day = find_day_received(stream, at_ns);
         } else {
-                int64_t limit;
                 if (__builtin_add_overflow(at_ns, stream->mark.fall_back_ns, &limit))
                         limit = INT64_MAX;
                 day = find_day(reader, stream, limit);
@@ -156,6 +178,8 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
         int code = frame_seek(cursor, reader, stream, day, position, true);
         if (code == ERR_NOT_FOUND && stream->mark.last_position)
                 return ERR_CORRUPT;
+        if (!code && clock == CLOCK_EXCHANGE)
+                code = walk_forward(cursor, limit);
         return code ? code : walk_back(cursor, at_ns, clock);
 }
 
@@ -357,15 +381,37 @@ bool day_has_events_after(
         return has;
 }
 
-static enum book_status status_at(struct reader *reader, const struct recon_stream *stream,
-    size_t day, uint64_t position, int64_t at_ns, enum recon_clock clock)
+/* Is the event at @position, in the frame under the cursor, the last one before another epoch that
+ * began after a gap? Then the record of that gap should be there. */
+static bool epoch_ends(const struct frame_cursor *cursor, uint64_t position)
+{
+        struct frame_cursor next;
+        uint64_t end = cursor->position + cursor->info.events;
+        if (position + 1 != end)
+                return false;
+        int code = frame_seek(&next, cursor->reader, cursor->stream, cursor->day, end, false);
+        while (!code && !next.code && next.info.kind == FRAME_HEADLESS)
+                code = frame_next(&next);
+        bool ends = !code && !next.code && next.info.epoch != cursor->info.epoch &&
+            !epoch_is_scale(cursor->reader, cursor->stream, next.day, next.info.epoch);
+        frame_done(&next);
+        return ends;
+}
+
+static enum book_status status_at(const struct frame_cursor *target, const struct recon_book *book,
+    uint64_t position, enum recon_clock clock)
 {
         struct gap_record gap;
-        if (find_gap(reader, stream, day, position, &gap)) {
+        const struct recon_stream *stream = target->stream;
+        int64_t at_ns = book->at_ns;
+        if (find_gap(target->reader, stream, target->day, position, &gap)) {
                 int64_t from = clock == CLOCK_RECEIVE ? gap.from_receive_ns : gap.from_time_ns;
                 int64_t to = clock == CLOCK_RECEIVE ? gap.to_receive_ns : gap.to_time_ns;
                 return at_ns > from && (gap.open || at_ns < to) ? STATUS_GAP : STATUS_OK;
         }
+        int64_t last_ns = clock == CLOCK_RECEIVE ? book->receive_time_ns : book->event_time_ns;
+        if (at_ns > last_ns && epoch_ends(target, position))
+                return STATUS_GAP;
         return position == stream->mark.last_position && at_ns > recon_end(stream, clock)
             ? STATUS_ENDED
             : STATUS_OK;
@@ -398,7 +444,7 @@ int recon_book_at(struct reader *reader, const struct recon_stream *stream, int6
         else
                 code = rebuild(&target, at_ns, clock, book, &position, error);
         if (!code)
-                book->status = status_at(reader, stream, target.day, position, at_ns, clock);
+                book->status = status_at(&target, book, position, clock);
         frame_done(&target);
         return code;
 }

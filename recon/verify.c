@@ -52,27 +52,13 @@ static void problem_at(struct verify *verify, uint64_t position, const char *for
 
 /* ---- events ---- */
 
-static bool scale_changed(struct verify *verify, uint32_t epoch)
-{
-        struct store_txn txn;
-        struct bytes value;
-        struct epoch_record record;
-        const struct store_ops *ops = verify->reader->store->ops;
-        if (ops->begin(verify->reader->store, verify->stream->days[verify->day], false, &txn, NULL))
-                return false;
-        bool changed =
-            !ops->get(&txn, STORE_EPOCHS, key_epoch(verify->stream->number, epoch), &value) &&
-            !epoch_read(value, &record) && record.cause == EPOCH_SCALE;
-        ops->abort(&txn);
-        return changed;
-}
-
 static void check_follows(struct verify *verify, const struct event *event, uint64_t position,
     uint32_t epoch, uint32_t last_epoch)
 {
         if (!verify->has_last || gap_spans(&verify->gaps, verify->last_position, position))
                 return;
-        if (epoch != last_epoch && !scale_changed(verify, epoch)) {
+        if (epoch != last_epoch &&
+            !epoch_is_scale(verify->reader, verify->stream, verify->day, epoch)) {
                 problem_at(verify, position,
                     "a new epoch (%u after %u) without a gap record between ids %" PRId64
                     " and %" PRId64,
@@ -242,9 +228,13 @@ static void check_position(struct verify *verify)
         uint64_t position = verify->cursor.position + verify->cursor.skip;
         if (position == verify->expected)
                 return;
-        problem_at(verify, verify->expected,
-            "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
-            position - 1);
+        if (position < verify->expected)
+                problem_at(verify, position, "the day should begin at position %" PRIu64,
+                    verify->expected);
+        else
+                problem_at(verify, verify->expected,
+                    "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
+                    position - 1);
         verify->book_known = false;
         verify->after_damage = true;
 }

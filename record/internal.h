@@ -58,6 +58,7 @@ struct record_stream {
         uint32_t day;
         bool day_known; /* the store knows that the stream has data in this day */
         bool dirty;     /* the mark must be written */
+        bool stepped;   /* the wall clock stepped since the last good event */
         struct mark_record mark;
         struct gap_record gap;        /* while mark.gap_open */
         struct mark_record suspended; /* the state when the queue ran over */

@@ -357,6 +357,8 @@ void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t
         int size = snprintf(text, sizeof(text), "clock_step_ns=%lld", (long long)step_ns);
         batch_put(recorder->batch, day_of_time(now_ns), STORE_NOTES, key_note(now_ns),
             (struct bytes){(const uint8_t *)text, (size_t)size});
+        for (struct record_stream *stream = recorder->streams; stream; stream = stream->next)
+                stream->stepped = true;
 }
 
 struct record_stats recorder_stats(struct recorder *recorder)

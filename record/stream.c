@@ -332,7 +332,7 @@ static void mark_good_event(struct mark_record *mark, const struct event *event,
             later(mark->recorded_until_receive_ns, event->receive_time_ns);
 }
 
-/* The exchange's clock goes on as ours does since its last word. */
+/* The exchange's clock goes on as ours does since its last word, unless ours stepped since. */
 void record_alive(struct record_stream *stream, int64_t receive_time_ns)
 {
         struct mark_record *mark = &stream->mark;
@@ -341,8 +341,9 @@ void record_alive(struct record_stream *stream, int64_t receive_time_ns)
                 return;
         int64_t silence = receive_time_ns - mark->last_receive_ns;
         mark->recorded_until_receive_ns = receive_time_ns;
-        mark->recorded_until_ns =
-            later(mark->recorded_until_ns, mark->last_event_time_ns + silence);
+        if (!stream->stepped)
+                mark->recorded_until_ns =
+                    later(mark->recorded_until_ns, mark->last_event_time_ns + silence);
         stream->dirty = true;
 }
 
@@ -362,6 +363,7 @@ int record_event(struct record_stream *stream, const struct event *event)
         stream_add(stream, FRAME_CHANGES, event);
         if (!stream_is_muted(stream))
                 mark_good_event(&stream->mark, event, position);
+        stream->stepped = false;
         stream->updates_since_image += event_level_count(event);
         if (stream->tail_kept && event_log_append(&stream->tail, event))
                 stream->tail_kept = false;

@@ -137,7 +137,7 @@ static void app_read_settings(struct app *app, struct settings *settings)
         app->refresh_period_ns = settings_number(settings, "RESYNC_EVERY");
         app->mono_ns = clock_mono_ns();
         app->wall_ns = clock_wall_ns();
-        app->clock_offset_ns = app->wall_ns - app->mono_ns;
+        app->start_offset_ns = app->clock_offset_ns = app->wall_ns - app->mono_ns;
         app->second_ns = app->mono_ns;
 }
 
@@ -251,7 +251,7 @@ static void note_alive(struct app *app, struct tracked *tracked)
         const struct session *session = &tracked->session;
         struct live_connection *connection = connection_find(app, session->primary, &site);
         if (connection && session->has_book && session->subscribed && !session->unconfirmed &&
-            !session->probe_pending)
+            !session->probe_pending && !session->behind)
                 record_alive(tracked->stream, cut_receive_time(app, connection->alive_wall_ns));
 }
 

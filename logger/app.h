@@ -120,7 +120,8 @@ struct app {
         int64_t refresh_period_ns;
 
         int64_t mono_ns, wall_ns; /* of the present turn of the loop */
-        int64_t clock_offset_ns;  /* wall - monotonic, when last looked */
+        int64_t start_offset_ns;  /* wall - monotonic, at the start */
+        int64_t clock_offset_ns;  /* ... when last looked */
         int64_t turn_ns;          /* the next turn */
         int64_t second_ns;        /* the next turn of the second */
         uint64_t messages, message_bytes, bad_messages, other_messages, clock_steps;

@@ -13,6 +13,12 @@
 #define RESOLVE_RETRY_NS (2 * NS_PER_S)
 #define PROBE_LIMIT 5
 
+/* The wall clock as it was at the start, gone on without steps: bans end when they should. */
+static int64_t steady_ns(const struct app *app)
+{
+        return app->mono_ns + app->start_offset_ns;
+}
+
 static struct request *request_new(
     struct app *app, enum request_kind kind, struct site *site, uint64_t *ret_id)
 {
@@ -157,7 +163,7 @@ void requests_tick(struct app *app)
         struct budget_request next;
         retry_names(app);
         for (size_t i = 0; i < app->site_count; i++) {
-                while (budget_next(&app->sites[i].budget, app->wall_ns, &next))
+                while (budget_next(&app->sites[i].budget, steady_ns(app), &next))
                         request_send(app, next.id);
         }
 }
@@ -166,12 +172,12 @@ void requests_tick(struct app *app)
 static void note_limits(struct site *site, const struct rest_answer *answer)
 {
         struct app *app = site->app;
-        budget_used(&site->budget, app->wall_ns, answer->used_weight);
+        budget_used(&site->budget, steady_ns(app), answer->used_weight);
         if (answer->status != 429 && answer->status != 418)
                 return;
-        budget_block(&site->budget, app->wall_ns, answer->retry_after_s);
+        budget_block(&site->budget, steady_ns(app), answer->retry_after_s);
         log_warning("%s: HTTP %d, no REST request for %" PRId64 " s", site->venue->name,
-            answer->status, (site->budget.blocked_until_ns - app->wall_ns) / NS_PER_S);
+            answer->status, (site->budget.blocked_until_ns - steady_ns(app)) / NS_PER_S);
 }
 
 static const char *answer_problem(const struct rest_answer *answer, char *text, size_t size)
@@ -190,7 +196,7 @@ static void fail_image(struct app *app, struct request *request, const char *why
 {
         struct tracked *tracked = request->tracked;
         log_debug("%s:%s: no image: %s", request->site->venue->name, tracked->symbol, why);
-        int64_t blocked = request->site->budget.blocked_until_ns - app->wall_ns;
+        int64_t blocked = request->site->budget.blocked_until_ns - steady_ns(app);
         tracked_fetch_failed(tracked, request->fetch, blocked > 0 ? app->mono_ns + blocked : 0);
 }
 

@@ -129,6 +129,8 @@ static void keep_event(struct context *context, bool new_run)
         record_headless(tracked->stream, context->event, new_run);
         if (record_run_ids(tracked->stream, &first, &last))
                 session_run_began(&tracked->session, first);
+        else /* too large to be kept in memory: an image must reach beyond it */
+                session_run_began(&tracked->session, context->event->last_id + 1);
 }
 
 static void hold_event(struct context *context)

@@ -412,7 +412,7 @@ static enum book_status status_at(const struct frame_cursor *target, const struc
         int64_t last_ns = clock == CLOCK_RECEIVE ? book->receive_time_ns : book->event_time_ns;
         if (at_ns > last_ns && epoch_ends(target, position))
                 return STATUS_GAP;
-        return position == stream->mark.last_position && at_ns > recon_end(stream, clock)
+        return position >= stream->mark.last_position && at_ns > recon_end(stream, clock)
             ? STATUS_ENDED
             : STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/layout.h"
 
 /* What the stream had in that day, as a gap. ERR_NOT_FOUND: nothing. */
@@ -19,11 +20,11 @@ static int pruned_gap(struct reader *reader, const struct recon_stream *stream, 
         code = ops->get(&txn, STORE_MARKS, key_mark(stream->number), &value);
         code = code ? code : mark_read(value, &mark);
         ops->abort(&txn);
-        if (code || !mark.events)
+        if (code || mark.next_position == mark.first_position)
                 return code ? code : ERR_NOT_FOUND;
         *ret_gap = (struct gap_record){.cause = GAP_PRUNED,
             .epoch = mark.epoch,
-            .from_time_ns = mark.first_event_time_ns,
+            .from_time_ns = mark.events ? mark.first_event_time_ns : day_start_ns(day),
             .from_position = mark.first_position,
             .to_id = mark.last_id,
             .to_time_ns = mark.recorded_until_ns,
@@ -68,6 +69,19 @@ static int prune_day(struct reader *reader, uint32_t day, struct error *error)
         return code ? code : ops->drop(reader->store, day, error);
 }
 
+/* The newest day of a stream that was not stopped in order: a running logger may still write to it,
+ * since a stream leaves its day only with its book's next image. */
+static bool day_is_in_use(const struct reader *reader, uint32_t day)
+{
+        for (size_t i = 0; i < reader->stream_count; i++) {
+                const struct recon_stream *stream = &reader->streams[i];
+                if (stream->day_count && stream->days[stream->day_count - 1] == day &&
+                    !stream->mark.clean)
+                        return true;
+        }
+        return false;
+}
+
 int recon_prune(struct reader *reader, uint32_t limit, size_t *ret_dropped, struct error *error)
 {
         uint32_t *days;
@@ -77,6 +91,8 @@ int recon_prune(struct reader *reader, uint32_t limit, size_t *ret_dropped, stru
                 return error_set(error, code, "the days of the store cannot be listed");
         *ret_dropped = 0;
         for (size_t i = 0; i + 1 < count && days[i] < limit && !code; i++) {
+                if (day_is_in_use(reader, days[i]))
+                        continue;
                 code = prune_day(reader, days[i], error);
                 *ret_dropped += !code;
         }

@@ -29,6 +29,8 @@ struct recorder {
         uint32_t stream_count;
         uint32_t next_number;
         bool suspended;
+        size_t batch_images;   /* bytes of images in the batch in hand ... */
+        size_t images_waiting; /* ... and handed over since the queue was last empty */
 };
 
 /* The events since the headless run began: what an image can be carried forward by. */

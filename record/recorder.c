@@ -86,6 +86,36 @@ static int load_mark(struct recorder *recorder, struct past *past, struct error 
         return code;
 }
 
+/* All days of the stream were dropped: what the newest mark of that says is where it goes on. */
+static int load_pruned(struct past *past, struct store_txn *meta)
+{
+        const struct store_ops *ops = meta->store->ops;
+        struct store_cursor cursor;
+        struct gap_record gap;
+        int code = ops->seek_back(meta, STORE_PRUNED, key_day(past->number, UINT32_MAX), &cursor);
+        if (!code && cursor.key.stream == past->number)
+                code = gap_read(cursor.value, &gap);
+        else if (!code)
+                code = ERR_NOT_FOUND;
+        if (!code) {
+                past->recorded = true;
+                past->day = (uint32_t)cursor.key.major;
+                past->mark = (struct mark_record){.clean = true,
+                    .timed = true,
+                    .next_position = gap.to_position,
+                    .last_position = gap.to_position - 1,
+                    .epoch = gap.epoch,
+                    .last_id = gap.to_id,
+                    .last_event_time_ns = gap.to_time_ns,
+                    .last_receive_ns = gap.to_receive_ns,
+                    .running_max_ns = gap.to_time_ns,
+                    .recorded_until_ns = gap.to_time_ns,
+                    .recorded_until_receive_ns = gap.to_receive_ns};
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
 static int load_past(
     struct recorder *recorder, struct store_txn *meta, struct past *past, struct error *error)
 {
@@ -105,7 +135,7 @@ static int load_past(
                 ops->done(&cursor);
                 code = 0;
         }
-        return code;
+        return code || past->recorded ? code : load_pruned(past, meta);
 }
 
 static int load_pasts(struct recorder *recorder, struct error *error)
@@ -303,8 +333,7 @@ static void stream_resume(struct record_stream *stream, int64_t now_ns)
                 mark->gaps = suspended->gaps;
                 mark->epoch = suspended->epoch;
         }
-        block_clear(&stream->open);
-        block_clear(&stream->sealed);
+        stream_seal(stream);
         if (mark->gap_open)
                 stream_write_gap(stream);
         stream_open_gap(stream, GAP_OVERFLOW, now_ns, "the writer could not keep up");
@@ -336,6 +365,8 @@ void recorder_tick(struct recorder *recorder, int64_t now_ns)
 {
         writer_retry(recorder->writer);
         size_t waiting = writer_stats(recorder->writer).queue_bytes;
+        if (!waiting)
+                recorder->images_waiting = 0;
         if (recorder->suspended) {
                 if (waiting > recorder->options.queue_size / 2)
                         return;
@@ -346,8 +377,10 @@ void recorder_tick(struct recorder *recorder, int64_t now_ns)
                 stream_flush(stream);
         }
         waiting += batch_bytes(recorder->batch);
+        recorder->images_waiting += recorder->batch_images;
+        recorder->batch_images = 0;
         recorder_submit(recorder);
-        if (waiting > recorder->options.queue_size)
+        if (waiting > recorder->options.queue_size + recorder->images_waiting)
                 recorder_suspend(recorder, waiting);
 }
 

@@ -177,6 +177,8 @@ void stream_write_image(
             stream->mark.next_position, &info);
         plain_finish(encoder, &stream_batch(stream)->arena);
         batch_end_frame(stream_batch(stream));
+        const struct batch *batch = stream_batch(stream);
+        stream->recorder->batch_images += batch->ops[batch->op_count - 1].size;
         stream->segment = stream->mark.next_position++;
         stream->mark.images++;
 }
@@ -273,11 +275,20 @@ static bool image_is_due(const struct record_stream *stream, const struct event 
 /* When ids are missing, nothing is known after the last good event: a living connection may have
  * carried a dead stream. When the logger ended, the book is good for as long as the connection was
  * proved alive. */
+static bool gap_begins_at_event(enum gap_cause cause)
+{
+        return cause == GAP_SEQUENCE || cause == GAP_DISCONNECT || cause == GAP_CROSSED ||
+            cause == GAP_SILENT;
+}
+
 static int64_t gap_begin(const struct mark_record *mark, enum gap_cause cause)
 {
-        bool unknown = cause == GAP_SEQUENCE || cause == GAP_DISCONNECT || cause == GAP_CROSSED ||
-            cause == GAP_SILENT;
-        return unknown ? mark->last_event_time_ns : mark->recorded_until_ns;
+        return gap_begins_at_event(cause) ? mark->last_event_time_ns : mark->recorded_until_ns;
+}
+
+static int64_t gap_begin_receive(const struct mark_record *mark, enum gap_cause cause)
+{
+        return gap_begins_at_event(cause) ? mark->last_receive_ns : mark->recorded_until_receive_ns;
 }
 
 void stream_open_gap(
@@ -291,7 +302,7 @@ void stream_open_gap(
             .epoch = mark->epoch,
             .from_id = mark->last_id,
             .from_time_ns = mark->last_position ? gap_begin(mark, cause) : now_ns,
-            .from_receive_ns = mark->last_position ? mark->last_receive_ns : now_ns,
+            .from_receive_ns = mark->last_position ? gap_begin_receive(mark, cause) : now_ns,
             .from_position = mark->last_position};
         snprintf(stream->gap.detail, sizeof(stream->gap.detail), "%s", detail ? detail : "");
         mark->gap_open = true;

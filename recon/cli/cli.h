@@ -45,6 +45,9 @@ int cli_each_stream(
 int cli_fail(struct cli *cli, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The answer is incomplete: exit code 3, if nothing is worse. */
+void cli_incomplete(struct cli *cli);
+
 /* A progress line on a terminal, replaced by the next. NULL takes it away. */
 void cli_progress(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

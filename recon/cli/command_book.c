@@ -19,25 +19,55 @@ static int show_book(struct cli *cli, const struct recon_stream *stream)
         if (recon_book_at(&cli->reader, stream, at, cli->clock, &book, &error))
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
         print_book(cli, stream, &book, depth);
-        if (book.status != STATUS_OK && cli->worst == EXIT_DONE)
-                cli->worst = EXIT_INCOMPLETE;
+        if (book.status != STATUS_OK)
+                cli_incomplete(cli);
         return 0;
+}
+
+/* What is asked for lies beyond what was known of the record: a logger may have gone on since. */
+static bool record_may_have_grown(const struct cli *cli)
+{
+        for (size_t i = 0; i < cli->reader.stream_count; i++) {
+                if (recon_end(&cli->reader.streams[i], cli->clock) < at_ns)
+                        return true;
+        }
+        return !cli->reader.stream_count;
+}
+
+static int show_line(struct cli *cli, const char *line)
+{
+        struct error error;
+        if (time_parse(line, &at_ns))
+                return cli_fail(cli, EXIT_USAGE, "\"%s\" on stdin: not a time", line);
+        at_given = true;
+        if (record_may_have_grown(cli)) {
+                reader_close(&cli->reader);
+                if (reader_open(&cli->reader, cli->store, &error))
+                        return cli_fail(cli, EXIT_FAILED, "%s", error.text);
+        }
+        cli_each_stream(cli, show_book);
+        fflush(stdout);
+        return 0;
+}
+
+static void skip_line(void)
+{
+        int character;
+        do
+                character = getchar();
+        while (character != '\n' && character != EOF);
 }
 
 static void show_each_line(struct cli *cli)
 {
         char line[128];
         while (fgets(line, sizeof(line), stdin)) {
-                line[strcspn(line, "\r\n")] = '\0';
-                if (!*line)
-                        continue;
-                if (time_parse(line, &at_ns)) {
-                        cli_fail(cli, EXIT_USAGE, "\"%s\" on stdin: not a time", line);
-                        continue;
-                }
-                at_given = true;
-                cli_each_stream(cli, show_book);
-                fflush(stdout);
+                size_t size = strcspn(line, "\r\n");
+                if (!line[size])
+                        skip_line(); /* longer than any time is */
+                line[size] = '\0';
+                if (*line)
+                        show_line(cli, line);
         }
 }
 

@@ -86,8 +86,8 @@ static int show_coverage(struct cli *cli, const struct recon_stream *stream)
                 print_csv(stream, &coverage);
         else
                 print_table(stream, &coverage);
-        if (coverage.gaps.count && cli->worst == EXIT_DONE)
-                cli->worst = EXIT_INCOMPLETE;
+        if (coverage.gaps.count)
+                cli_incomplete(cli);
         gap_list_deinit(&coverage.gaps);
         return 0;
 }

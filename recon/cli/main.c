@@ -85,11 +85,12 @@ static struct program_spec program = {
              "  3  incomplete: the time lies in a gap, beyond the end or before the first image\n",
 };
 
+/* Failed is worse than wrong words, and those than an incomplete answer. */
 static int worse_of(int a, int b)
 {
-        if (a == EXIT_FAILED || b == EXIT_FAILED)
-                return EXIT_FAILED;
-        return a > b ? a : b;
+        static const int rank[] = {
+            [EXIT_DONE] = 0, [EXIT_INCOMPLETE] = 1, [EXIT_USAGE] = 2, [EXIT_FAILED] = 3};
+        return rank[a] > rank[b] ? a : b;
 }
 
 int cli_fail(struct cli *cli, int code, const char *format, ...)
@@ -103,6 +104,11 @@ int cli_fail(struct cli *cli, int code, const char *format, ...)
         va_end(args);
         cli->worst = worse_of(cli->worst, code);
         return code;
+}
+
+void cli_incomplete(struct cli *cli)
+{
+        cli->worst = worse_of(cli->worst, EXIT_INCOMPLETE);
 }
 
 void cli_progress(const struct cli *cli, const char *format, ...)
@@ -191,7 +197,10 @@ static int read_options(struct cli *cli)
         cli->has_kind = kind;
         if (kind && stream_kind_parse(kind, &cli->kind))
                 return usage(cli, "--kind", kind, "l2, l3 or trades");
-        int code = read_time(cli, "--from", &cli->from_ns);
+        const char *at = options_value(cli->options, "--at");
+        int64_t ignored;
+        int code = at && !strcmp(at, "-") ? 0 : read_time(cli, "--at", &ignored);
+        code = code ? code : read_time(cli, "--from", &cli->from_ns);
         code = code ? code : read_time(cli, "--to", &cli->to_ns);
         if (!code && cli->from_ns > cli->to_ns)
                 return cli_fail(cli, EXIT_USAGE, "--from is later than --to");

@@ -2,6 +2,7 @@
  *
  *   bench_stages FILE   FILE: an image's JSON on the first line, a depth message on each further
  * one */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,23 @@ static int64_t best_pass(struct bench *bench, int depth)
         return best;
 }
 
+/* What a book of 5,000 levels a side takes, built as a live one is. */
+static size_t book_bytes(void)
+{
+        struct book book;
+        size_t before = mallinfo2().uordblks;
+        book_init(&book);
+        for (int64_t i = 0; i < 5000; i++) {
+                book_set(&book, SIDE_BID, 1000000 - i * 7919 % 5000, i + 1);
+                book_set(&book, SIDE_ASK, 1000001 + i * 7919 % 5000, i + 1);
+        }
+        size_t bytes = mallinfo2().uordblks - before;
+        if (book_count(&book, SIDE_BID) != 5000 || book_count(&book, SIDE_ASK) != 5000)
+                fail("the book has not 5,000 levels a side");
+        book_deinit(&book);
+        return bytes;
+}
+
 int main(int argc, char **argv)
 {
         static const char *const names[] = {"json", "event", "book", "encode"};
@@ -151,5 +169,6 @@ int main(int argc, char **argv)
         }
         printf("total_ns_per_message,%lld\n", (long long)(total / (int64_t)messages));
         printf("messages,%zu\nlevels,%llu\n", messages, (unsigned long long)bench.levels);
+        printf("book_of_5000_levels_a_side_bytes,%zu\n", book_bytes());
         return 0;
 }

@@ -145,7 +145,7 @@ static void a_day_that_a_quiet_stream_is_still_in_stays(void **state)
         }
         expect_sound(feed.store);
         feed_close(&feed);
-        feed.store->ops->close(feed.store);
+        feed_end(&feed);
 }
 
 static void a_day_that_a_gap_began_in_stays_while_it_is_open(void **state)
@@ -161,7 +161,7 @@ static void a_day_that_a_gap_began_in_stays_while_it_is_open(void **state)
         if (recorder_open(&feed.recorder, feed.store, &feed.options, &error))
                 fail_msg("the next start is refused: %s", error.text);
         assert_int_equal(recorder_close(feed.recorder, feed.now_ns, 0, &error), 0);
-        feed.store->ops->close(feed.store);
+        feed_end(&feed);
 }
 
 static void a_stream_whose_days_are_all_pruned_comes_back_behind_a_gap(void **state)
@@ -195,7 +195,7 @@ static void a_stream_whose_days_are_all_pruned_comes_back_behind_a_gap(void **st
         assert_true(last->from_time_ns <= ended_ns + 10 * NS_PER_S);
         assert_true(last->to_time_ns >= T0 + 5 * DAY_NS - 10 * NS_PER_S);
         gap_list_deinit(&coverage.gaps);
-        feed.store->ops->close(feed.store);
+        feed_end(&feed);
 }
 
 static void a_pruned_day_without_events_is_not_covered(void **state)
@@ -220,7 +220,7 @@ static void a_pruned_day_without_events_is_not_covered(void **state)
         assert_true(coverage.covered_ns < 3600 * NS_PER_S);
         gap_list_deinit(&coverage.gaps);
         feed_close(&feed);
-        feed.store->ops->close(feed.store);
+        feed_end(&feed);
 }
 
 #define BOOKS 8
@@ -274,7 +274,7 @@ static void images_alone_never_suspend(void **state)
         const struct recon_stream *stream = reader_find(&reader, "binance", "S0", KIND_L2);
         assert_int_equal(stream->mark.events, 200);
         reader_close(&reader);
-        feed.store->ops->close(feed.store);
+        feed_end(&feed);
 }
 
 #define PRUNE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -21,15 +21,23 @@ def recording(request, tmp_path_factory):
 
 
 def record(name, speed, directory):
+    """Play it all. At the recorded pace the laboratory's image can be seconds ahead of the stream,
+    which a real exchange's is not: what it covers already and comes later is not awaited."""
+    snapshots = reference.snapshots(harness.capture_path(name))
     lab = harness.Lab(directory, [name], speed=speed)
     try:
         logger = harness.Logger(directory, lab, harness.SYMBOLS[name], directory / "store")
         try:
             lab.wait_end(900)
             events = reference.emitted(lab.journal())
+            truths = {
+                symbol: reference.Truth(snapshots[symbol], events[symbol]) for symbol in events
+            }
             total = sum(len(list_) for list_ in events.values())
+            if speed == "1":
+                total -= sum(truth.early for truth in truths.values())
             harness.wait_until(
-                lambda: sum(harness.recorded_events(logger.store).values()) == total,
+                lambda: sum(harness.recorded_events(logger.store).values()) >= total,
                 30,
                 f"all {total} events are in the store",
             )
@@ -37,15 +45,12 @@ def record(name, speed, directory):
             assert logger.end() == 0, logger.text()[-3000:]
     finally:
         lab.end()
-    snapshots = reference.snapshots(harness.capture_path(name))
     return {
         "name": name,
         "store": logger.store,
         "events": events,
         "log": logger.text(),
-        "truths": {
-            symbol: reference.Truth(snapshots[symbol], events[symbol]) for symbol in events
-        },
+        "truths": truths,
     }
 
 
@@ -162,5 +167,12 @@ def test_best_bid_and_ask_equal_the_exchanges_own(recording):
 @pytest.mark.parametrize("name", ["spot4", "us10"])
 def test_recorded_pace(name, tmp_path):
     recording = record(name, "1", pathlib.Path(tmp_path))
-    test_every_event_is_exact(recording)
+    compared = early = 0
+    for symbol, truth in recording["truths"].items():
+        count = check_every_event(recording["store"], symbol, truth)
+        assert count == len(truth.events), f"{symbol}: an event behind the image is missing"
+        check_whole_books(recording["store"], symbol, truth)
+        compared, early = compared + count, early + truth.early
+    print(f"{name} at the recorded pace: {compared} events compared, {early} before the image")
+    assert compared + early >= harness.DEPTH_MESSAGES[name]
     test_the_record_is_complete_and_sound(recording)

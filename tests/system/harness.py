@@ -109,6 +109,9 @@ class Lab(Process):
                 self.journal_path,
                 "--speed",
                 speed,
+                # ten images of full depth nearly fill a minute's budget: a test would wait for it
+                "--rest-weight",
+                "1000000",
                 *options,
                 *paths,
             ],

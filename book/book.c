@@ -1,4 +1,4 @@
-#include "book/book.h"
+#include "book/walk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,24 +7,14 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-/* Levels hold a key in place of the price: key = price for asks, -price for bids, so that both
- * sides ascend from the best and share all code. */
-struct book_chunk {
-        size_t count;
-        struct book_chunk *next_spare;
-        struct level levels[BOOK_CHUNK];
-};
-
-static int64_t key_of(enum side side, int64_t price)
-{
-        return side == SIDE_BID ? (int64_t)(0 - (uint64_t)price) : price;
-}
+#define BOOK_MERGED 48 /* levels that chunks are merged up to: what comes next finds room */
 
 void book_init(struct book *book)
 {
         *book = (struct book){.id = -1};
 }
 
+/* An empty chunk; the keys of its dead slots lie behind all others. */
 static struct book_chunk *chunk_new(struct book *book)
 {
         struct book_chunk *chunk = book->spare;
@@ -32,7 +22,9 @@ static struct book_chunk *chunk_new(struct book *book)
                 book->spare = chunk->next_spare;
         else
                 chunk = memory_new(sizeof(*chunk));
-        chunk->count = 0;
+        chunk->live = 0;
+        for (size_t i = 0; i < BOOK_SLOTS; i++)
+                chunk->keys[i] = INT64_MAX;
         return chunk;
 }
 
@@ -66,27 +58,54 @@ void book_deinit(struct book *book)
         for (enum side s = 0; s < SIDES; s++) {
                 free(book->sides[s].chunks);
                 free(book->sides[s].first_keys);
+                free(book->sides[s].counts);
+                free(book->sides[s].group_counts);
         }
         *book = (struct book){0};
 }
 
-static void side_insert_chunk(
-    struct book_side *side, size_t at, struct book_chunk *chunk, int64_t key)
+/* ---- chunks of a side ---- */
+
+static void side_reserve(struct book_side *side, size_t count)
 {
-        if (side->chunk_count == side->chunk_capacity) {
-                side->chunk_capacity = side->chunk_capacity ? side->chunk_capacity * 2 : 16;
-                side->chunks =
-                    memory_resize(side->chunks, side->chunk_capacity * sizeof(*side->chunks));
-                side->first_keys = memory_resize(
-                    side->first_keys, side->chunk_capacity * sizeof(*side->first_keys));
+        if (count <= side->chunk_capacity)
+                return;
+        size_t capacity = side->chunk_capacity ? side->chunk_capacity * 2 : BOOK_GROUP;
+        while (capacity < count)
+                capacity *= 2;
+        side->chunks = memory_resize(side->chunks, capacity * sizeof(*side->chunks));
+        side->first_keys = memory_resize(side->first_keys, capacity * sizeof(*side->first_keys));
+        side->counts = memory_resize(side->counts, capacity * sizeof(*side->counts));
+        side->group_counts =
+            memory_resize(side->group_counts, capacity / BOOK_GROUP * sizeof(*side->group_counts));
+        side->chunk_capacity = capacity;
+}
+
+/* Count the groups again, from that of chunk @at on. */
+static void side_count_groups(struct book_side *side, size_t at)
+{
+        for (at -= at % BOOK_GROUP; at < side->chunk_count; at += BOOK_GROUP) {
+                uint32_t sum = 0;
+                for (size_t i = at; i < side->chunk_count && i < at + BOOK_GROUP; i++)
+                        sum += side->counts[i];
+                side->group_counts[at / BOOK_GROUP] = sum;
         }
+}
+
+static void side_insert_chunk(
+    struct book_side *side, size_t at, struct book_chunk *chunk, int64_t first_key, uint8_t count)
+{
+        side_reserve(side, side->chunk_count + 1);
         size_t after = side->chunk_count - at;
         memmove(side->chunks + at + 1, side->chunks + at, after * sizeof(*side->chunks));
         memmove(
             side->first_keys + at + 1, side->first_keys + at, after * sizeof(*side->first_keys));
+        memmove(side->counts + at + 1, side->counts + at, after * sizeof(*side->counts));
         side->chunks[at] = chunk;
-        side->first_keys[at] = key;
+        side->first_keys[at] = first_key;
+        side->counts[at] = count;
         side->chunk_count++;
+        side_count_groups(side, at);
 }
 
 static void side_remove_chunk(struct book_side *side, size_t at)
@@ -95,116 +114,185 @@ static void side_remove_chunk(struct book_side *side, size_t at)
         memmove(side->chunks + at, side->chunks + at + 1, after * sizeof(*side->chunks));
         memmove(
             side->first_keys + at, side->first_keys + at + 1, after * sizeof(*side->first_keys));
+        memmove(side->counts + at, side->counts + at + 1, after * sizeof(*side->counts));
+        side_count_groups(side, at);
 }
 
-/* The chunk that holds or would take @key: the last one that begins at or before it. */
-static size_t side_find_chunk(const struct book_side *side, int64_t key)
+void book_side_begin(struct book *book, enum side s)
 {
-        size_t low = 0, count = side->chunk_count;
-        while (count > 1) {
-                size_t half = count / 2;
-                low = side->first_keys[low + half] <= key ? low + half : low;
-                count -= half;
+        side_insert_chunk(&book->sides[s], 0, chunk_new(book), INT64_MAX, 0);
+}
+
+/* ---- slots of a chunk ---- */
+
+/* Put @count levels (their keys, ascending) into the chunk, dead slots between them. */
+static void chunk_spread(struct book_chunk *chunk, const struct level *levels, unsigned count)
+{
+        unsigned slot = 0;
+        chunk->live = 0;
+        for (unsigned i = 0; i < count; i++) {
+                unsigned last = (i + 1) * BOOK_SLOTS / count - 1;
+                while (slot <= last)
+                        chunk->keys[slot++] = levels[i].price;
+                chunk->quantities[last] = levels[i].quantity;
+                chunk->live |= UINT64_C(1) << last;
         }
-        return low;
 }
 
-/* The index of the first level at or behind @key. */
-static size_t chunk_find(const struct book_chunk *chunk, int64_t key)
+/* Append the chunk's levels to @ret_levels, with their keys; returns how many there are. */
+static unsigned chunk_gather(const struct book_chunk *chunk, struct level *ret_levels)
 {
-        const struct level *base = chunk->levels;
-        size_t count = chunk->count;
-        if (!count)
+        unsigned count = 0;
+        for (uint64_t live = chunk->live; live; live &= live - 1) {
+                unsigned slot = (unsigned)__builtin_ctzll(live);
+                ret_levels[count++] = (struct level){chunk->keys[slot], chunk->quantities[slot]};
+        }
+        return count;
+}
+
+/* A full chunk becomes two half full ones; the walk keeps its place. */
+static void walk_split(struct book_walk *walk)
+{
+        struct level levels[BOOK_SLOTS];
+        struct book_chunk *upper = chunk_new(walk->book);
+        unsigned half = BOOK_SLOTS / 2, rank = BOOK_SLOTS - walk->left;
+        chunk_gather(walk->chunk, levels);
+        chunk_spread(walk->chunk, levels, half);
+        chunk_spread(upper, levels + half, half);
+        walk->side->counts[walk->at] = (uint8_t)half;
+        walk->side->group_counts[walk->at / BOOK_GROUP] -= BOOK_SLOTS - half;
+        side_insert_chunk(
+            walk->side, walk->at + 1, upper, levels[half].price, (uint8_t)(BOOK_SLOTS - half));
+        if (rank >= half) {
+                book_walk_enter(walk, walk->at + 1);
+                rank -= half;
+        }
+        walk->left = half - rank;
+        walk->slot = (rank + 1) * BOOK_SLOTS / half - 1;
+}
+
+/* Move the levels between the walk's place and the nearest dead slot by one. */
+static unsigned walk_shift(struct book_walk *walk)
+{
+        struct book_chunk *chunk = walk->chunk;
+        unsigned slot = walk->slot;
+        uint64_t below = ~chunk->live & book_bits_below(slot);
+        uint64_t above = ~chunk->live & ~book_bits_below(slot);
+        unsigned left = below ? 63 - (unsigned)__builtin_clzll(below) : 0;
+        unsigned right = above ? (unsigned)__builtin_ctzll(above) : 0;
+        if (above && (!below || right - slot < slot - left)) {
+                size_t count = right - slot;
+                memmove(chunk->keys + slot + 1, chunk->keys + slot, count * sizeof(int64_t));
+                memmove(chunk->quantities + slot + 1, chunk->quantities + slot,
+                    count * sizeof(int64_t));
+                chunk->live |= UINT64_C(1) << right;
+                chunk->live &= ~(UINT64_C(1) << slot);
+                walk->slot++;
+                return slot;
+        }
+        size_t count = slot - 1 - left;
+        memmove(chunk->keys + left, chunk->keys + left + 1, count * sizeof(int64_t));
+        memmove(chunk->quantities + left, chunk->quantities + left + 1, count * sizeof(int64_t));
+        chunk->live |= UINT64_C(1) << left;
+        chunk->live &= ~(UINT64_C(1) << (slot - 1));
+        return slot - 1;
+}
+
+unsigned book_walk_make_room(struct book_walk *walk)
+{
+        if (~walk->chunk->live)
+                return walk_shift(walk);
+        if (book_walk_at_end(walk)) {
+                side_insert_chunk(
+                    walk->side, walk->side->chunk_count, chunk_new(walk->book), INT64_MAX, 0);
+                book_walk_enter(walk, walk->side->chunk_count);
                 return 0;
-        while (count > 1) {
-                size_t half = count / 2;
-                base = base[half - 1].price < key ? base + half : base;
-                count -= half;
         }
-        return (size_t)(base - chunk->levels) + (base->price < key);
+        walk_split(walk);
+        return walk->slot - 1;
 }
 
-static bool side_locate(
-    const struct book_side *side, int64_t key, size_t *ret_chunk, size_t *ret_index)
+void book_walk_drop_chunk(struct book_walk *walk)
 {
-        *ret_chunk = *ret_index = 0;
-        if (!side->chunk_count)
-                return false;
-        *ret_chunk = side_find_chunk(side, key);
-        const struct book_chunk *chunk = side->chunks[*ret_chunk];
-        *ret_index = chunk_find(chunk, key);
-        return *ret_index < chunk->count && chunk->levels[*ret_index].price == key;
-}
-
-static void side_split(struct book *book, struct book_side *side, size_t at)
-{
-        struct book_chunk *chunk = side->chunks[at], *upper = chunk_new(book);
-        upper->count = chunk->count / 2;
-        chunk->count -= upper->count;
-        memcpy(
-            upper->levels, chunk->levels + chunk->count, upper->count * sizeof(upper->levels[0]));
-        side_insert_chunk(side, at + 1, upper, upper->levels[0].price);
-}
-
-static void side_insert(
-    struct book *book, struct book_side *side, struct level level, size_t at, size_t index)
-{
-        if (!side->chunk_count)
-                side_insert_chunk(side, 0, chunk_new(book), level.price);
-        if (side->chunks[at]->count == BOOK_CHUNK) {
-                side_split(book, side, at);
-                if (index > side->chunks[at]->count)
-                        index -= side->chunks[at++]->count;
-        }
-        struct book_chunk *chunk = side->chunks[at];
-        memmove(chunk->levels + index + 1, chunk->levels + index,
-            (chunk->count - index) * sizeof(chunk->levels[0]));
-        chunk->levels[index] = level;
-        chunk->count++;
-        side->count++;
-        side->first_keys[at] = chunk->levels[0].price;
-}
-
-static void side_remove(struct book *book, struct book_side *side, size_t at, size_t index)
-{
-        struct book_chunk *chunk = side->chunks[at];
-        chunk->count--;
-        side->count--;
-        memmove(chunk->levels + index, chunk->levels + index + 1,
-            (chunk->count - index) * sizeof(chunk->levels[0]));
-        if (chunk->count) {
-                side->first_keys[at] = chunk->levels[0].price;
+        struct book_side *side = walk->side;
+        walk->left = 0;
+        walk->slot = BOOK_SLOTS;
+        if (side->chunk_count == 1)
                 return;
+        chunk_release(walk->book, walk->chunk);
+        side_remove_chunk(side, walk->at);
+        book_walk_enter(walk, walk->at);
+}
+
+void book_side_tidy(struct book *book, struct book_side *side)
+{
+        struct level levels[BOOK_SLOTS];
+        size_t kept = 0;
+        for (size_t at = 1; at < side->chunk_count; at++) {
+                struct book_chunk *chunk = side->chunks[at], *last = side->chunks[kept];
+                unsigned count = (unsigned)side->counts[kept] + side->counts[at];
+                if (count <= BOOK_MERGED) {
+                        chunk_gather(chunk, levels + chunk_gather(last, levels));
+                        chunk_spread(last, levels, count);
+                        side->counts[kept] = (uint8_t)count;
+                        chunk_release(book, chunk);
+                } else {
+                        side->chunks[++kept] = chunk;
+                        side->first_keys[kept] = side->first_keys[at];
+                        side->counts[kept] = side->counts[at];
+                }
         }
-        side_remove_chunk(side, at);
-        chunk_release(book, chunk);
+        side->chunk_count = kept + 1;
+        side_count_groups(side, 0);
+}
+
+/* ---- levels ---- */
+
+/* Stand where @key is or belongs; depth and previous level are not known. */
+static bool walk_find(struct book_walk *walk, struct book *book, enum side s, int64_t key)
+{
+        book_walk_begin(walk, book, s);
+        size_t at = book_side_find(walk->side, 0, key);
+        book_walk_enter(walk, at);
+        uint64_t behind = walk->chunk->live & ~book_bits_below(book_chunk_find(walk->chunk, key));
+        walk->left = book_bits_count(behind);
+        if (behind)
+                walk->slot = (unsigned)__builtin_ctzll(behind);
+        else
+                book_walk_enter(walk, at + 1);
+        return !book_walk_at_end(walk) && book_walk_key(walk) == key;
 }
 
 int64_t book_set(struct book *book, enum side s, int64_t price, int64_t quantity)
 {
-        struct book_side *side = &book->sides[s];
-        int64_t key = key_of(s, price);
-        size_t chunk, index;
-        if (!side_locate(side, key, &chunk, &index)) {
+        struct book_walk walk;
+        int64_t key = book_key(s, price), before = 0;
+        if (walk_find(&walk, book, s, key)) {
+                before = book_walk_quantity(&walk);
                 if (quantity)
-                        side_insert(book, side, (struct level){key, quantity}, chunk, index);
-                return 0;
+                        walk.chunk->quantities[walk.slot] = quantity;
+                else
+                        book_walk_remove(&walk);
+        } else if (quantity) {
+                book_walk_insert(&walk, key, quantity);
         }
-        struct level *level = &side->chunks[chunk]->levels[index];
-        int64_t before = level->quantity;
-        if (quantity)
-                level->quantity = quantity;
-        else
-                side_remove(book, side, chunk, index);
+        book_walk_end(&walk);
         return before;
 }
 
-int book_apply(struct book *book, const struct event *event)
+int book_room(const struct book *book, const struct event *event)
 {
         for (enum side s = 0; s < SIDES; s++) {
                 if (book->sides[s].count + event->count[s] > LIMIT_BOOK_LEVELS)
                         return ERR_FULL;
         }
+        return 0;
+}
+
+int book_apply(struct book *book, const struct event *event)
+{
+        if (book_room(book, event))
+                return ERR_FULL;
         for (enum side s = 0; s < SIDES; s++) {
                 const struct level *levels = event->levels[s];
                 for (uint32_t i = 0; i < event->count[s]; i++)
@@ -237,54 +325,58 @@ void book_copy(struct book *to, const struct book *from)
         book_clear(to);
         for (enum side s = 0; s < SIDES; s++) {
                 const struct book_side *side = &from->sides[s];
+                struct book_side *copy = &to->sides[s];
+                side_reserve(copy, side->chunk_count);
                 for (size_t i = 0; i < side->chunk_count; i++) {
-                        struct book_chunk *chunk = chunk_new(to);
-                        chunk->count = side->chunks[i]->count;
-                        memcpy(chunk->levels, side->chunks[i]->levels,
-                            chunk->count * sizeof(struct level));
-                        side_insert_chunk(&to->sides[s], i, chunk, side->first_keys[i]);
+                        struct book_chunk *chunk = copy->chunks[i] = chunk_new(to);
+                        chunk->live = side->chunks[i]->live;
+                        memcpy(chunk->keys, side->chunks[i]->keys, sizeof(chunk->keys));
+                        memcpy(chunk->quantities, side->chunks[i]->quantities,
+                            sizeof(chunk->quantities));
+                        copy->first_keys[i] = side->first_keys[i];
+                        copy->counts[i] = side->counts[i];
                 }
-                to->sides[s].count = side->count;
+                copy->chunk_count = side->chunk_count;
+                copy->count = side->count;
+                side_count_groups(copy, 0);
                 to->bounded[s] = from->bounded[s];
                 to->horizon[s] = from->horizon[s];
         }
         to->id = from->id;
 }
 
-static int side_rescale(
-    struct book_side *side, int64_t price_factor, int64_t quantity_factor, bool store)
+static int level_rescale(struct level *level, int64_t price_factor, int64_t quantity_factor)
 {
-        for (size_t c = 0; c < side->chunk_count; c++) {
-                struct book_chunk *chunk = side->chunks[c];
-                for (size_t i = 0; i < chunk->count; i++) {
-                        struct level level;
-                        if (__builtin_mul_overflow(
-                                chunk->levels[i].price, price_factor, &level.price) ||
-                            __builtin_mul_overflow(
-                                chunk->levels[i].quantity, quantity_factor, &level.quantity))
-                                return ERR_RANGE;
-                        if (store)
-                                chunk->levels[i] = level;
-                }
-                if (store)
-                        side->first_keys[c] = chunk->levels[0].price;
-        }
-        return 0;
+        return __builtin_mul_overflow(level->price, price_factor, &level->price) ||
+                __builtin_mul_overflow(level->quantity, quantity_factor, &level->quantity)
+            ? ERR_RANGE
+            : 0;
 }
 
 int book_rescale(struct book *book, int64_t price_factor, int64_t quantity_factor)
 {
+        struct book scaled;
+        struct level level;
+        int code = 0;
+        book_init(&scaled);
         for (enum side s = 0; s < SIDES; s++) {
-                int64_t horizon;
-                if (side_rescale(&book->sides[s], price_factor, quantity_factor, false) ||
-                    __builtin_mul_overflow(book->horizon[s], price_factor, &horizon))
-                        return ERR_RANGE;
+                struct book_cursor cursor = {0};
+                while (!code && book_next(book, s, &cursor, &level)) {
+                        code = level_rescale(&level, price_factor, quantity_factor);
+                        if (!code)
+                                book_set(&scaled, s, level.price, level.quantity);
+                }
+                struct level horizon = {book->horizon[s], 0};
+                code = code ? code : level_rescale(&horizon, price_factor, 1);
+                scaled.bounded[s] = book->bounded[s];
+                scaled.horizon[s] = horizon.price;
         }
-        for (enum side s = 0; s < SIDES; s++) {
-                side_rescale(&book->sides[s], price_factor, quantity_factor, true);
-                book->horizon[s] *= price_factor;
-        }
-        return 0;
+        scaled.id = book->id;
+        struct book unused = code ? scaled : *book;
+        if (!code)
+                *book = scaled;
+        book_deinit(&unused);
+        return code;
 }
 
 size_t book_count(const struct book *book, enum side side)
@@ -294,11 +386,14 @@ size_t book_count(const struct book *book, enum side side)
 
 int64_t book_quantity(const struct book *book, enum side s, int64_t price)
 {
-        size_t chunk, index;
         const struct book_side *side = &book->sides[s];
-        if (!side_locate(side, key_of(s, price), &chunk, &index))
+        int64_t key = book_key(s, price);
+        if (!side->count)
                 return 0;
-        return side->chunks[chunk]->levels[index].quantity;
+        const struct book_chunk *chunk = side->chunks[book_side_find(side, 0, key)];
+        uint64_t behind = chunk->live & ~book_bits_below(book_chunk_find(chunk, key));
+        unsigned slot = behind ? (unsigned)__builtin_ctzll(behind) : 0;
+        return behind && chunk->keys[slot] == key ? chunk->quantities[slot] : 0;
 }
 
 bool book_best(const struct book *book, enum side side, struct level *ret_level)
@@ -317,16 +412,18 @@ bool book_next(
     const struct book *book, enum side s, struct book_cursor *cursor, struct level *ret_level)
 {
         const struct book_side *side = &book->sides[s];
-        if (cursor->chunk == side->chunk_count)
-                return false;
-        const struct book_chunk *chunk = side->chunks[cursor->chunk];
-        *ret_level = chunk->levels[cursor->index];
-        ret_level->price = key_of(s, ret_level->price);
-        if (++cursor->index == chunk->count) {
-                cursor->chunk++;
-                cursor->index = 0;
+        for (; cursor->chunk < side->chunk_count; cursor->chunk++, cursor->slot = 0) {
+                const struct book_chunk *chunk = side->chunks[cursor->chunk];
+                uint64_t live = chunk->live & ~book_bits_below((unsigned)cursor->slot);
+                if (!live)
+                        continue;
+                unsigned slot = (unsigned)__builtin_ctzll(live);
+                *ret_level =
+                    (struct level){book_key(s, chunk->keys[slot]), chunk->quantities[slot]};
+                cursor->slot = slot + 1;
+                return true;
         }
-        return true;
+        return false;
 }
 
 void book_levels(const struct book *book, enum side side, struct level *ret_levels)

@@ -1,20 +1,32 @@
 /* Order book of one symbol, set by an image and kept by events.
  *
  * Levels of each side are sorted, best first, one per price, and never hold a zero quantity. The
- * book owns its memory and gives none of it back before deinit. Levels sit in chunks of at most
- * BOOK_CHUNK, so that a change moves at most 2 KB whatever the depth of the book. */
+ * book owns its memory and gives none of it back before deinit.
+ *
+ * Levels sit in the slots of chunks. A removed level leaves its slot dead, so that what is put in
+ * next to it later seldom has to move others, and never more than a chunk; chunks and groups of
+ * chunks know how many levels they hold, so that ranks are cheap at any depth (see walk.h). */
 #ifndef BOOK_BOOK_H
 #define BOOK_BOOK_H
 
 #include "book/event.h"
 
-#define BOOK_CHUNK 128
+#define BOOK_SLOTS 64 /* of a chunk: one bit each in a word */
+#define BOOK_GROUP 32 /* chunks that are counted together */
 
-struct book_chunk;
+/* Levels hold a key in place of the price (book_key): both sides ascend from the best. */
+struct book_chunk {
+        uint64_t live; /* bit i: slot i holds a level */
+        struct book_chunk *next_spare;
+        int64_t keys[BOOK_SLOTS]; /* never descending, those of dead slots included */
+        int64_t quantities[BOOK_SLOTS];
+};
 
 struct book_side {
-        struct book_chunk **chunks; /* never empty ones */
-        int64_t *first_keys; /* the best key of each chunk, beside each other for the search */
+        struct book_chunk **chunks; /* none is empty, but for the only one of an empty side */
+        int64_t *first_keys;        /* of each chunk: its levels' keys are not below ... */
+        uint8_t *counts;            /* ... and so many */
+        uint32_t *group_counts;     /* levels of each BOOK_GROUP chunks */
         size_t chunk_count;
         size_t chunk_capacity;
         size_t count;
@@ -31,7 +43,7 @@ struct book {
 /* Where a walk stands; all zero is before the best level. */
 struct book_cursor {
         size_t chunk;
-        size_t index;
+        size_t slot;
 };
 
 void book_init(struct book *book);
@@ -44,9 +56,12 @@ void book_clear(struct book *book);
  *   ERR_FULL   a side exceeds LIMIT_BOOK_LEVELS: the book is left unchanged. */
 int book_set_image(struct book *book, const struct image *image);
 
+/* Has the book room for whatever @event brings? ERR_FULL: a side could exceed LIMIT_BOOK_LEVELS. */
+int book_room(const struct book *book, const struct event *event);
+
 /* Apply @event (only read). Removing a level that is not there is normal.
  *
- *   ERR_FULL   a side could exceed LIMIT_BOOK_LEVELS: the book is left unchanged. */
+ *   ERR_FULL   no room (book_room): the book is left unchanged. */
 int book_apply(struct book *book, const struct event *event);
 
 /* Set one level; 0 removes. Returns the quantity that stood there before, or 0. */
@@ -75,5 +90,11 @@ bool book_next(
 
 /* Write the levels of @side, best first, to @ret_levels, which holds book_count of them. */
 void book_levels(const struct book *book, enum side side, struct level *ret_levels);
+
+/* Ascending from the best level outward, on both sides; its own inverse. */
+static inline int64_t book_key(enum side side, int64_t price)
+{
+        return side == SIDE_BID ? ~price : price;
+}
 
 #endif

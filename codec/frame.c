@@ -1,7 +1,6 @@
 #include "codec/frame.h"
 
 #include <xxhash.h>
-#include <zstd.h>
 
 #include "base/limits.h"
 #include "codec/varint.h"
@@ -21,21 +20,20 @@ enum {
         HEAD_SIZE = 24,
         PACKING_NONE = 0,
         PACKING_ZSTD = 1,
-        PACKING_LEVEL = 3,
+        PACKING_COLUMNS = 2,
 };
 
 static const uint8_t magic[4] = {'O', 'B', 'F', 'R'};
 
 void frame_packer_init(struct frame_packer *packer)
 {
-        *packer = (struct frame_packer){0};
-        buffer_init(&packer->block, LIMIT_BLOCK_SIZE);
+        packer_init(&packer->packer);
+        buffer_init(&packer->block, LIMIT_BLOCK_SIZE + FRAME_PADDING);
 }
 
 void frame_packer_deinit(struct frame_packer *packer)
 {
-        ZSTD_freeCCtx(packer->compress);
-        ZSTD_freeDCtx(packer->expand);
+        packer_deinit(&packer->packer);
         buffer_deinit(&packer->block);
 }
 
@@ -84,7 +82,7 @@ static void write_summary(struct buffer *out, const struct frame_info *info)
         write_signed(out, info->first_id);
         write_signed(out, difference(info->last_id, info->first_id));
         write_times(out, info);
-        if (info->kind != FRAME_IMAGE)
+        if (!frame_is_image(info))
                 return;
         write_varint(out, info->corrections);
         for (enum side s = 0; s < SIDES; s++) {
@@ -125,7 +123,7 @@ static void read_summary(struct byte_reader *in, struct frame_info *info)
         info->first_id = read_signed(in);
         info->last_id = sum(info->first_id, read_signed(in));
         read_times(in, info);
-        if (info->kind != FRAME_IMAGE)
+        if (!frame_is_image(info))
                 return;
         info->corrections = read_u32(in);
         for (enum side s = 0; s < SIDES; s++)
@@ -133,19 +131,16 @@ static void read_summary(struct byte_reader *in, struct frame_info *info)
 }
 
 /* Append @block packed where that is smaller; returns the packing. */
-static uint8_t write_block(struct frame_packer *packer, struct bytes block, struct buffer *out)
+static uint8_t write_block(
+    struct frame_packer *packer, unsigned method, struct bytes block, struct buffer *out)
 {
-        uint8_t *room = block.size ? buffer_reserve(out, ZSTD_compressBound(block.size)) : NULL;
-        if (room) {
-                if (!packer->compress)
-                        packer->compress = ZSTD_createCCtx();
-                size_t size = ZSTD_compressCCtx(packer->compress, room, out->capacity - out->size,
-                    block.data, block.size, PACKING_LEVEL);
-                if (!ZSTD_isError(size) && size < block.size) {
-                        out->size += size;
-                        return PACKING_ZSTD;
-                }
-        }
+        size_t begin = out->size;
+        if (method != METHOD_PLAIN && !pack_columns(&packer->packer, block, out) &&
+            out->size - begin < block.size)
+                return PACKING_COLUMNS;
+        out->size = begin;
+        if (method == METHOD_PLAIN && pack_bytes(&packer->packer, block, out))
+                return PACKING_ZSTD;
         buffer_append(out, block.data, block.size);
         return PACKING_NONE;
 }
@@ -159,7 +154,7 @@ int frame_write(struct frame_packer *packer, const struct frame_info *info, stru
                 return ERR_FULL;
         buffer_append(ret_frame, head, sizeof(head));
         write_summary(ret_frame, info);
-        uint8_t packing = write_block(packer, block, ret_frame);
+        uint8_t packing = write_block(packer, info->method, block, ret_frame);
         if (ret_frame->failed) {
                 ret_frame->size = begin;
                 return ERR_FULL;
@@ -183,9 +178,9 @@ static int read_head(struct bytes frame, struct frame_info *ret_info, struct byt
         if (frame.size < HEAD_SIZE || memcmp(head, magic, sizeof(magic)) ||
             load_u32(head + AT_SIZE) != frame.size)
                 return ERR_CORRUPT;
-        if (head[AT_VERSION] > FRAME_VERSION || head[AT_METHOD] > METHOD_PLAIN)
+        if (head[AT_VERSION] > FRAME_VERSION || head[AT_METHOD] >= METHODS)
                 return ERR_VERSION;
-        if (!head[AT_VERSION] || head[AT_KIND] < FRAME_IMAGE || head[AT_KIND] > FRAME_HEADLESS)
+        if (!head[AT_VERSION] || head[AT_KIND] < FRAME_IMAGE || head[AT_KIND] >= FRAME_KINDS)
                 return ERR_CORRUPT;
         struct frame_info info = {.kind = head[AT_KIND], .method = head[AT_METHOD]};
         struct byte_reader in = reader_of((struct bytes){head + HEAD_SIZE, frame.size - HEAD_SIZE});
@@ -217,42 +212,44 @@ int frame_peek(struct bytes frame, struct frame_info *ret_info)
         return read_head(frame, ret_info, &packed);
 }
 
-static int expand_block(struct frame_packer *packer, struct bytes packed, size_t size)
+static int unpack_block(struct frame_packer *packer, unsigned packing, struct bytes packed,
+    size_t size, struct buffer *ret_block)
 {
-        buffer_clear(&packer->block);
-        uint8_t *room = buffer_reserve(&packer->block, size ? size : 1);
-        if (!room || ZSTD_getFrameContentSize(packed.data, packed.size) != size)
+        if (size > LIMIT_BLOCK_SIZE)
                 return ERR_CORRUPT;
-        if (!packer->expand)
-                packer->expand = ZSTD_createDCtx();
-        size_t got = ZSTD_decompressDCtx(packer->expand, room, size, packed.data, packed.size);
-        if (ZSTD_isError(got) || got != size)
+        switch (packing) {
+        case PACKING_NONE:
+                buffer_append(ret_block, packed.data, packed.size);
+                return packed.size == size ? 0 : ERR_CORRUPT;
+        case PACKING_ZSTD:
+                return unpack_bytes(&packer->packer, packed, size, ret_block);
+        case PACKING_COLUMNS:
+                return unpack_columns(&packer->packer, packed, size, ret_block);
+        default:
                 return ERR_CORRUPT;
-        packer->block.size = size;
-        return 0;
+        }
 }
 
 int frame_unpack(struct frame_packer *packer, struct bytes frame, struct frame_info *ret_info,
     struct bytes *ret_block)
 {
+        static const uint8_t padding[FRAME_PADDING];
         struct bytes packed;
         int code = read_frame(frame, ret_info, &packed);
+        buffer_clear(&packer->block);
+        if (!code)
+                code = unpack_block(packer, frame.data[AT_PACKING], packed,
+                    load_u32(frame.data + AT_UNPACKED), &packer->block);
         if (code)
                 return code;
-        size_t size = load_u32(frame.data + AT_UNPACKED);
-        if (frame.data[AT_PACKING] == PACKING_NONE) {
-                *ret_block = packed;
-                return packed.size == size ? 0 : ERR_CORRUPT;
-        }
-        if (frame.data[AT_PACKING] != PACKING_ZSTD || size > LIMIT_BLOCK_SIZE ||
-            expand_block(packer, packed, size))
-                return ERR_CORRUPT;
         *ret_block = buffer_bytes(&packer->block);
-        return 0;
+        buffer_append(&packer->block, padding, sizeof(padding));
+        ret_block->data = packer->block.data;
+        return packer->block.failed ? ERR_CORRUPT : 0;
 }
 
 const char *frame_kind_name(unsigned kind)
 {
-        static const char *const names[] = {"unknown", "image", "changes", "headless"};
-        return names[kind <= FRAME_HEADLESS ? kind : 0];
+        static const char *const names[] = {"unknown", "image", "changes", "headless", "repair"};
+        return names[kind < FRAME_KINDS ? kind : 0];
 }

@@ -8,27 +8,34 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "book/event.h"
+#include "codec/pack.h"
 
 #define FRAME_VERSION 1
+#define FRAME_PADDING 16
 
 enum frame_kind {
         FRAME_IMAGE = 1,
         FRAME_CHANGES = 2,
         FRAME_HEADLESS = 3, /* changes without a book to apply them to */
+        FRAME_REPAIR = 4,   /* what an image from the exchange changed in our own book */
+        FRAME_KINDS,
 };
 
 enum frame_method {
-        METHOD_PLAIN = 0,
+        METHOD_PLAIN = 0,  /* plain.h */
+        METHOD_TOKENS = 1, /* tokens.h */
+        METHODS,           /* not known */
 };
 
 enum frame_flag {
-        FRAME_OPEN = 1 << 0,        /* will be replaced by a sealed one */
-        FRAME_SYNC = 1 << 1,        /* image: from the exchange, else from our own book */
-        FRAME_CORRECTION = 1 << 2,  /* image: replaced our own book within an epoch */
+        FRAME_OPEN = 1 << 0,       /* will be replaced by a sealed one */
+        FRAME_SYNC = 1 << 1,       /* image: from the exchange, else from our own book */
+        FRAME_CORRECTION = 1 << 2, /* image: replaced our own book within an epoch (older stores) */
         FRAME_BOUNDED_BID = 1 << 3, /* image: the exchange may hold more bids beyond the horizon */
         FRAME_BOUNDED_ASK = 1 << 4,
-        FRAME_TIMED = 1 << 5, /* the running maximum before it is known */
-        FRAME_FLAGS = (1 << 6) - 1,
+        FRAME_TIMED = 1 << 5,   /* the running maximum before it is known */
+        FRAME_THINNED = 1 << 6, /* an image stood at the position before it, and was dropped */
+        FRAME_FLAGS = (1 << 7) - 1,
 };
 
 struct frame_info {
@@ -40,7 +47,7 @@ struct frame_info {
         uint64_t segment; /* position of the image that it builds on; of an image its own */
         uint32_t events;  /* of an image 1: the book as inserts */
         uint32_t level_updates;
-        uint32_t corrections; /* image: levels that differed from our own book */
+        uint32_t corrections; /* image, repair: levels that differed from our own book */
         int64_t first_id;
         int64_t last_id;
         int64_t first_event_time_ns; /* of an image: the running maximum where there is one, */
@@ -50,13 +57,11 @@ struct frame_info {
         int64_t running_max_ns; /* greatest event time before this frame (FRAME_TIMED) */
         int64_t first_receive_time_ns;
         int64_t last_receive_time_ns;
-        int64_t horizon[SIDES]; /* image, where bounded */
+        int64_t horizon[SIDES]; /* image, repair, where bounded */
 };
 
-/* Contexts of the packing library, kept for speed. */
 struct frame_packer {
-        void *compress;
-        void *expand;
+        struct packer packer;
         struct buffer block; /* unpacked block of the last frame_unpack */
 };
 
@@ -75,17 +80,31 @@ int frame_read(struct bytes frame, struct frame_info *ret_info);
 /* The head alone, its checksum not looked at: quick, for those who only count. ERR_CORRUPT. */
 int frame_peek(struct bytes frame, struct frame_info *ret_info);
 
-/* frame_read, then the block unpacked, borrowed until the next call. ERR_CORRUPT, ERR_VERSION. */
+/* frame_read, then the block unpacked, borrowed until the next call, with FRAME_PADDING readable
+ * bytes behind it. ERR_CORRUPT, ERR_VERSION. */
 int frame_unpack(struct frame_packer *packer, struct bytes frame, struct frame_info *ret_info,
     struct bytes *ret_block);
+
+/* Does the frame set or mend a book, rather than hold the exchange's events? */
+static inline bool frame_is_image(const struct frame_info *info)
+{
+        return info->kind == FRAME_IMAGE || info->kind == FRAME_REPAIR;
+}
 
 /* How many positions of the stream the frame takes. */
 static inline uint64_t frame_positions(const struct frame_info *info)
 {
-        return info->kind == FRAME_IMAGE ? 1 : info->events;
+        return frame_is_image(info) ? 1 : info->events;
 }
 
-/* The words for a kind: "image", "changes", "headless". */
+/* Does the frame at @position follow right after what ended before @expected? */
+static inline bool frame_follows(
+    const struct frame_info *info, uint64_t position, uint64_t expected)
+{
+        return position == expected + ((info->flags & FRAME_THINNED) != 0);
+}
+
+/* The words for a kind: "image", "changes", "headless", "repair". */
 const char *frame_kind_name(unsigned kind);
 
 #endif

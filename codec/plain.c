@@ -165,8 +165,9 @@ int plain_open(struct plain_decoder *decoder, const struct scale *scale, struct 
 {
         struct byte_reader reader = reader_of(block);
         state_begin(&decoder->state, scale);
+        decoder->scan_state = decoder->state;
         uint64_t heads = read_varint(&reader), prices = read_varint(&reader);
-        decoder->heads = reader_of(read_bytes(&reader, heads));
+        decoder->heads = decoder->scan = reader_of(read_bytes(&reader, heads));
         decoder->prices = reader_of(read_bytes(&reader, prices));
         decoder->quantities = reader_of(read_bytes(&reader, reader_left(&reader)));
         return reader.failed ? ERR_CORRUPT : 0;
@@ -180,10 +181,10 @@ static int read_time(struct byte_reader *heads, unsigned unit, int64_t before, i
         return __builtin_mul_overflow(value, time_units[unit], ret_time) ? ERR_CORRUPT : 0;
 }
 
-static int read_head(struct plain_decoder *decoder, struct event *event, bool *ret_on_grid)
+/* @left: a bound of the levels that can still come. */
+static int read_head(const struct plain_state *state, struct byte_reader *heads, size_t left,
+    struct event *event, bool *ret_on_grid)
 {
-        struct plain_state *state = &decoder->state;
-        struct byte_reader *heads = &decoder->heads;
         uint64_t bits = read_varint(heads);
         *ret_on_grid = !(bits & HEAD_OFF_GRID);
         event->flags = bits & HEAD_FLAGS ? (uint32_t)read_varint(heads) : 0;
@@ -197,7 +198,6 @@ static int read_head(struct plain_decoder *decoder, struct event *event, bool *r
                 return ERR_CORRUPT;
         event->receive_time_ns = sum(event->event_time_ns, delay);
         uint64_t bids = read_varint(heads), asks = read_varint(heads);
-        size_t left = reader_left(&decoder->prices);
         if (heads->failed || bits >> (HEAD_DELAY_SHIFT + 2) || bids > left || asks > left - bids)
                 return ERR_CORRUPT;
         event->count[SIDE_BID] = (uint32_t)bids;
@@ -229,6 +229,22 @@ static int read_side(
         return overflow || decoder->prices.failed || decoder->quantities.failed ? ERR_CORRUPT : 0;
 }
 
+int plain_scan(struct plain_decoder *decoder, struct event *ret_event)
+{
+        struct event event = {0};
+        struct plain_state *state = &decoder->scan_state;
+        bool on_grid;
+        if (!reader_left(&decoder->scan))
+                return 0;
+        if (read_head(state, &decoder->scan, reader_left(&decoder->prices), &event, &on_grid))
+                return ERR_CORRUPT;
+        state->event_time_ns = event.event_time_ns;
+        state->delay_ns = difference(event.receive_time_ns, event.event_time_ns);
+        state->last_id = event.last_id;
+        *ret_event = event;
+        return 1;
+}
+
 int plain_next(struct plain_decoder *decoder, struct event *ret_event)
 {
         struct event event = {0};
@@ -237,7 +253,8 @@ int plain_next(struct plain_decoder *decoder, struct event *ret_event)
                 return reader_left(&decoder->prices) || reader_left(&decoder->quantities)
                     ? ERR_CORRUPT
                     : 0;
-        if (read_head(decoder, &event, &on_grid))
+        if (read_head(
+                &decoder->state, &decoder->heads, reader_left(&decoder->prices), &event, &on_grid))
                 return ERR_CORRUPT;
         decoder_reserve(decoder, event_level_count(&event));
         event.levels[SIDE_BID] = decoder->levels;

@@ -26,8 +26,8 @@ struct plain_encoder {
 };
 
 struct plain_decoder {
-        struct plain_state state;
-        struct byte_reader heads;
+        struct plain_state state, scan_state;
+        struct byte_reader heads, scan; /* scan reads ahead of the events, without their levels */
         struct byte_reader prices;
         struct byte_reader quantities;
         struct level *levels; /* of the newest event */
@@ -54,6 +54,10 @@ void plain_decoder_deinit(struct plain_decoder *decoder);
 
 /* Begin to read @block, which must stay until the last plain_next. ERR_CORRUPT. */
 int plain_open(struct plain_decoder *decoder, const struct scale *scale, struct bytes block);
+
+/* 1 and the next event without its levels, 0 at the end, or ERR_CORRUPT; independent of plain_next.
+ */
+int plain_scan(struct plain_decoder *decoder, struct event *ret_event);
 
 /* 1 and the next event (levels borrowed until the next call), 0 at the end, or ERR_CORRUPT.
  * Never reads outside the block; allocates at most 24 times its size. */

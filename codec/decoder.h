@@ -1,0 +1,52 @@
+/* Blocks of any method back to events, and to the book that they build.
+ *
+ * The frames of a segment are to be decoded in order from its image on: a dense block continues
+ * what the ones before it left, in the book and in the decoder. */
+#ifndef CODEC_DECODER_H
+#define CODEC_DECODER_H
+
+#include "book/book.h"
+#include "codec/frame.h"
+#include "codec/plain.h"
+#include "codec/tokens.h"
+
+struct decoder {
+        struct frame_packer packer;
+        struct plain_decoder plain;
+        struct token_decoder tokens;
+        struct frame_info info; /* of the open frame */
+        struct level *levels;   /* of the newest event, and what stood at each price before */
+        int64_t *befores;
+        size_t capacity;
+};
+
+void decoder_init(struct decoder *decoder);
+void decoder_deinit(struct decoder *decoder);
+
+/* Unpack and begin to read @frame, which may go when this has returned. An image begins a segment.
+ * ERR_CORRUPT, ERR_VERSION. */
+int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info *ret_info);
+
+/* 1 and the next event, its levels borrowed until the next call; 0 at the end; ERR_CORRUPT. It is
+ * applied to @book, which must stand where the encoder's stood; what of it is damaged may be
+ * applied in part. Without a book (NULL) only plain blocks can be read. */
+int decoder_next(struct decoder *decoder, struct book *book, struct event *ret_event);
+
+/* The image of an open frame: @book becomes it. ERR_CORRUPT. */
+int decoder_image(struct decoder *decoder, struct book *book);
+
+/* The repair of an open frame: @book is mended by it. ERR_CORRUPT. */
+int decoder_repair(struct decoder *decoder, struct book *book);
+
+/* What stood at the price of each level of the newest event before it, bids first; where it was
+ * applied to a book. */
+static inline const int64_t *decoder_befores(const struct decoder *decoder)
+{
+        return decoder->befores;
+}
+
+/* How many events of the open frame lie up to the last one whose time is not later than @at_ns, by
+ * the event's time or by that of its receipt. To be called before decoder_next. ERR_CORRUPT. */
+int decoder_count(struct decoder *decoder, int64_t at_ns, bool received, uint32_t *ret_count);
+
+#endif

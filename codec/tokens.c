@@ -1,0 +1,452 @@
+#include "codec/tokens.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+
+/* A token is one byte: the bucket of the skip, and what happens there. */
+enum {
+        WHAT_COUNT = STEP_INSERT + 2 * PRICE_CLASSES,
+        SKIP_FAR = 15, /* buckets below it hold skips below 192; this one any */
+        TOKENS = (SKIP_FAR + 1) * WHAT_COUNT,
+        OCTAVE_BITS = 6,
+        CHANGE_MODES = 4,   /* plain, added, taken; one is free */
+        OFF_GRID = BUCKETS, /* instead of a bucket: the price follows raw */
+};
+
+/* ---- the step ---- */
+
+CODEC_INLINE unsigned step_context(const struct place *place)
+{
+        unsigned left = place->left < 2 ? 0
+            : place->left < 5           ? 1
+            : place->left < 12          ? 2
+            : place->left < 30          ? 3
+                                        : 4;
+        return left * TOKEN_DEPTH_CLASSES + (place->depth >= 64);
+}
+
+static inline unsigned what_of(const struct step *step)
+{
+        if (step->kind < STEP_INSERT)
+                return step->kind;
+        return STEP_INSERT + (step->kind == STEP_MISSING) * (unsigned)PRICE_CLASSES +
+            step->price_class;
+}
+
+CODEC_INLINE size_t code_far_skip(struct token_coder *coder, size_t skip, const bool decoding)
+{
+        unsigned octave = decoding ? 0 : octave_of(skip);
+        octave = (unsigned)bits_code(&coder->bits, octave, OCTAVE_BITS, &coder->failed, decoding);
+        return UINT64_C(1) << octave |
+            bits_code_long(&coder->bits, skip, octave, &coder->failed, decoding);
+}
+
+CODEC_INLINE void code_step(
+    struct token_coder *coder, const struct place *place, struct step *step, const bool decoding)
+{
+        struct column *column = &coder->columns[TOKEN_STEPS + step_context(place)];
+        unsigned bucket = 0, what = 0;
+        if (!decoding) {
+                bucket = bucket_of(step->skip);
+                bucket = bucket < SKIP_FAR ? bucket : SKIP_FAR;
+                what = what_of(step);
+        }
+        unsigned token = column_code(column, bucket * WHAT_COUNT + what, &coder->failed, decoding);
+        bucket = token / WHAT_COUNT;
+        what = token % WHAT_COUNT;
+        if (decoding) {
+                bool missing = what >= STEP_INSERT + PRICE_CLASSES;
+                coder->failed |= token >= TOKENS;
+                step->kind = what < STEP_INSERT ? what : missing ? STEP_MISSING : STEP_INSERT;
+                step->price_class = what - STEP_INSERT - missing * (unsigned)PRICE_CLASSES;
+        }
+        if (bucket < 4)
+                step->skip = bucket;
+        else if (bucket < SKIP_FAR)
+                step->skip = bucket_base(bucket) |
+                    bits_code(
+                        &coder->bits, step->skip, bucket_bits(bucket), &coder->failed, decoding);
+        else
+                step->skip = code_far_skip(coder, step->skip, decoding);
+}
+
+/* ---- the price ---- */
+
+CODEC_INLINE unsigned bit_length(uint64_t value)
+{
+        return value ? octave_of(value) + 1 : 0;
+}
+
+CODEC_INLINE unsigned gap_class(const struct price_base *base, int64_t unit)
+{
+        if (!base->bounded)
+                return base->first ? TOKEN_GAP_FIRST : TOKEN_GAP_OPEN;
+        unsigned gap = bit_length(base->between), one = bit_length((uint64_t)unit);
+        unsigned class = gap > one ? gap - one : 0;
+        return class < TOKEN_GAP_CLASSES ? class : TOKEN_GAP_CLASSES - 1;
+}
+
+CODEC_INLINE uint64_t code_distance(struct token_coder *coder, const struct price_base *base,
+    int64_t unit, uint64_t distance, bool *on_grid, const bool decoding)
+{
+        struct column *column = &coder->columns[TOKEN_PRICES + gap_class(base, unit)];
+        unsigned bucket = 0;
+        if (!decoding)
+                bucket = *on_grid ? bucket_of(distance) : OFF_GRID;
+        bucket = column_code(column, bucket, &coder->failed, decoding);
+        if (bucket >= BUCKETS) {
+                *on_grid = false;
+                return bits_code_long(&coder->bits, distance, 64, &coder->failed, decoding);
+        }
+        return bucket_base(bucket) |
+            bits_code_long(&coder->bits, distance, bucket_bits(bucket), &coder->failed, decoding);
+}
+
+/* ---- quantities ---- */
+
+static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+    1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
+    1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
+    10000000000000000000u};
+
+#define TENS (sizeof(tens) / sizeof(tens[0]))
+
+/* A value that the list lacks. */
+CODEC_INLINE int64_t code_value(struct token_coder *coder, int64_t value, const bool decoding)
+{
+        uint64_t rest = (uint64_t)value;
+        unsigned zeros = 0, bucket = 0;
+        if (!decoding) {
+                for (; rest && rest % 10 == 0; rest /= 10)
+                        zeros++;
+                bucket = bucket_of(rest);
+        }
+        zeros = column_code(&coder->columns[TOKEN_ZEROS], zeros, &coder->failed, decoding);
+        bucket = column_code(&coder->columns[TOKEN_VALUES], bucket, &coder->failed, decoding);
+        if (zeros >= TENS || bucket >= BUCKETS) {
+                coder->failed = true;
+                return 0;
+        }
+        rest = bucket_base(bucket) |
+            bits_code_long(&coder->bits, rest, bucket_bits(bucket), &coder->failed, decoding);
+        value = (int64_t)(rest * tens[zeros]);
+        ranks_add(&coder->ranks, value, !decoding);
+        return value;
+}
+
+/* A value by its rank in the list; the symbol shares its byte with a mode. */
+CODEC_INLINE int64_t code_ranked(struct token_coder *coder, struct column *column, int64_t value,
+    uint32_t rank, unsigned *mode, unsigned modes, const bool decoding)
+{
+        uint64_t place = (uint32_t)(rank + 1); /* 0: a new value */
+        unsigned symbol = 0;
+        if (!decoding)
+                symbol = bucket_of(place) * modes + *mode;
+        symbol = column_code(column, symbol, &coder->failed, decoding);
+        unsigned bucket = symbol / modes;
+        *mode = symbol % modes;
+        if (!bucket)
+                return code_value(coder, value, decoding);
+        place = bucket_base(bucket) |
+            bits_code_long(&coder->bits, place, bucket_bits(bucket), &coder->failed, decoding);
+        if (decoding && place > coder->ranks.count) {
+                coder->failed = true;
+                return 0;
+        }
+        value = coder->ranks.values[place - 1];
+        ranks_use(&coder->ranks, (uint32_t)(place - 1), !decoding);
+        return value;
+}
+
+CODEC_INLINE int64_t code_insert(struct token_coder *coder, int64_t quantity, const bool decoding)
+{
+        unsigned mode = 0;
+        uint32_t rank = decoding ? 0 : ranks_find(&coder->ranks, quantity);
+        return code_ranked(
+            coder, &coder->columns[TOKEN_INSERTS], quantity, rank, &mode, 1, decoding);
+}
+
+enum {
+        CHANGE_PLAIN,
+        CHANGE_ADDED,
+        CHANGE_TAKEN
+};
+
+/* The one of the three numbers that was used most lately. */
+static inline int64_t choose_change(struct token_coder *coder, int64_t before, int64_t quantity,
+    unsigned *ret_mode, uint32_t *ret_rank)
+{
+        int64_t added = difference(quantity, before), taken = difference(before, quantity);
+        uint32_t plain_rank = ranks_find(&coder->ranks, quantity);
+        uint32_t other_rank = ranks_find(&coder->ranks, added > 0 ? added : taken);
+        *ret_rank = other_rank < plain_rank ? other_rank : plain_rank;
+        *ret_mode = other_rank >= plain_rank ? CHANGE_PLAIN
+            : added > 0                      ? CHANGE_ADDED
+                                             : CHANGE_TAKEN;
+        return other_rank >= plain_rank ? quantity : added > 0 ? added : taken;
+}
+
+CODEC_INLINE int64_t code_change(
+    struct token_coder *coder, int64_t before, int64_t quantity, const bool decoding)
+{
+        unsigned mode = 0;
+        uint32_t rank = 0;
+        int64_t value = 0;
+        if (!decoding)
+                value = choose_change(coder, before, quantity, &mode, &rank);
+        value = code_ranked(
+            coder, &coder->columns[TOKEN_CHANGES], value, rank, &mode, CHANGE_MODES, decoding);
+        if (!decoding)
+                return quantity;
+        coder->failed |= mode > CHANGE_TAKEN;
+        return mode == CHANGE_PLAIN ? value
+            : mode == CHANGE_ADDED  ? sum(before, value)
+                                    : difference(before, value);
+}
+
+#define CODER struct token_coder
+#include "codec/side.h"
+
+/* ---- events ---- */
+
+/* Levels that came in no order, or twice: as they are, each price from the one before it. */
+CODEC_INLINE bool code_plain(struct token_coder *coder, struct book *book, enum side side,
+    const struct level *sent, struct level *ret_levels, int64_t *ret_befores, uint32_t count,
+    const bool decoding)
+{
+        struct column *column = &coder->columns[TOKEN_PLAIN];
+        int64_t price = 0;
+        for (uint32_t i = 0; i < count && !coder->failed; i++) {
+                int64_t step = decoding ? 0 : difference(sent[i].price, price);
+                int64_t quantity = decoding ? 0 : sent[i].quantity;
+                step = signed_code(column, &coder->bits, step, &coder->failed, decoding);
+                quantity = signed_code(column, &coder->bits, quantity, &coder->failed, decoding);
+                price = sum(price, step);
+                int64_t before = book_set(book, side, price, quantity);
+                if (decoding) {
+                        ret_levels[i] = (struct level){price, quantity};
+                        ret_befores[i] = before;
+                }
+        }
+        return !coder->failed;
+}
+
+static const unsigned reversed_bit[SIDES] = {HEAD_BIDS_REVERSED, HEAD_ASKS_REVERSED};
+
+/* Instantiates the walk for each side and direction. */
+CODEC_INLINE bool code_levels(struct token_coder *coder, struct book *book, enum side side,
+    const struct event *event, unsigned bits, struct level *ret_levels, int64_t *ret_befores,
+    const bool decoding)
+{
+        const struct level *sent = event->levels[side];
+        uint32_t count = event->count[side];
+        bool reversed = bits & reversed_bit[side];
+        if (bits & HEAD_PLAIN)
+                return code_plain(
+                    coder, book, side, sent, ret_levels, ret_befores, count, decoding);
+        if (side == SIDE_BID)
+                return code_side(coder, book, SIDE_BID, sent, ret_levels, ret_befores, count,
+                    reversed, decoding);
+        return code_side(
+            coder, book, SIDE_ASK, sent, ret_levels, ret_befores, count, reversed, decoding);
+}
+
+/* Best first, worst first, or none of both. */
+static unsigned order_of(const struct event *event)
+{
+        unsigned bits = 0;
+        for (enum side s = 0; s < SIDES; s++) {
+                if (levels_ascend(event->levels[s], event->count[s], s, false))
+                        continue;
+                if (!levels_ascend(event->levels[s], event->count[s], s, true))
+                        return HEAD_PLAIN;
+                bits |= reversed_bit[s];
+        }
+        return bits;
+}
+
+/* ---- columns of a block ---- */
+
+/* What is pending of the bits is not counted. */
+static struct column *coder_column(struct token_coder *coder, size_t i)
+{
+        if (i < HEAD_COLUMNS)
+                return &coder->heads.columns[i];
+        if (i == HEAD_COLUMNS)
+                return &coder->heads.bits.bytes;
+        i -= HEAD_COLUMNS + 1;
+        return i < TOKEN_COLUMNS ? &coder->columns[i] : &coder->bits.bytes;
+}
+
+void token_encoder_init(struct token_encoder *encoder)
+{
+        *encoder = (struct token_encoder){0};
+        ranks_init(&encoder->coder.ranks);
+}
+
+void token_encoder_deinit(struct token_encoder *encoder)
+{
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                free(coder_column(&encoder->coder, i)->begin);
+        ranks_deinit(&encoder->coder.ranks);
+}
+
+void token_encoder_reset(struct token_encoder *encoder)
+{
+        ranks_clear(&encoder->coder.ranks);
+}
+
+void token_begin(
+    struct token_encoder *encoder, const struct scale *scale, const struct event *first)
+{
+        struct token_coder *coder = &encoder->coder;
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
+                struct column *column = coder_column(coder, i);
+                column->at = column->begin;
+        }
+        coder->bits.pending = coder->heads.bits.pending = 0;
+        coder->bits.pending_count = coder->heads.bits.pending_count = 0;
+        coder->units = price_units_of(scale);
+        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
+}
+
+void token_add(struct token_encoder *encoder, struct book *book, const struct event *event)
+{
+        struct token_coder *coder = &encoder->coder;
+        struct token_undo *undo = &encoder->undo;
+        unsigned bits = order_of(event);
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                undo->sizes[i] = column_size(coder_column(coder, i));
+        undo->heads = coder->heads;
+        undo->pending = coder->bits.pending;
+        undo->pending_count = coder->bits.pending_count;
+        heads_write(&coder->heads, event, bits);
+        for (enum side s = 0; s < SIDES; s++)
+                code_levels(coder, book, s, event, bits, NULL, NULL, false);
+        book->id = event->last_id;
+}
+
+void token_undo(struct token_encoder *encoder)
+{
+        struct token_coder *coder = &encoder->coder;
+        const struct token_undo *undo = &encoder->undo;
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
+                struct column *column = coder_column(coder, i);
+                column->at = column->begin + undo->sizes[i];
+        }
+        coder->heads.bits.pending = undo->heads.bits.pending;
+        coder->heads.bits.pending_count = undo->heads.bits.pending_count;
+        coder->bits.pending = undo->pending;
+        coder->bits.pending_count = undo->pending_count;
+}
+
+size_t token_size(struct token_encoder *encoder)
+{
+        size_t size = TOKEN_BLOCK_COLUMNS * VARINT_SIZE_MAX;
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                size += column_size(coder_column(&encoder->coder, i)) + COLUMN_PADDING;
+        return size;
+}
+
+size_t token_event_size(const struct event *event)
+{
+        return 64 + (size_t)event_level_count(event) * 32;
+}
+
+void token_finish(struct token_encoder *encoder, struct buffer *block)
+{
+        struct token_coder *coder = &encoder->coder;
+        bits_flush(&coder->heads.bits);
+        bits_flush(&coder->bits);
+        write_varint(block, TOKEN_BLOCK_COLUMNS);
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                write_varint(block, column_size(coder_column(coder, i)));
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
+                const struct column *column = coder_column(coder, i);
+                if (column->begin)
+                        buffer_append(block, column->begin, column_size(column));
+        }
+}
+
+/* ---- reading ---- */
+
+void token_decoder_init(struct token_decoder *decoder)
+{
+        *decoder = (struct token_decoder){0};
+        ranks_init(&decoder->coder.ranks);
+}
+
+void token_decoder_deinit(struct token_decoder *decoder)
+{
+        ranks_deinit(&decoder->coder.ranks);
+}
+
+void token_decoder_reset(struct token_decoder *decoder)
+{
+        ranks_clear(&decoder->coder.ranks);
+}
+
+int token_open(struct token_decoder *decoder, const struct scale *scale, const struct event *first,
+    struct bytes block)
+{
+        struct token_coder *coder = &decoder->coder;
+        struct byte_reader reader = reader_of(block);
+        uint64_t sizes[TOKEN_BLOCK_COLUMNS];
+        reader.failed |= read_varint(&reader) != TOKEN_BLOCK_COLUMNS;
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                sizes[i] = read_varint(&reader);
+        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
+                column_open(coder_column(coder, i), read_bytes(&reader, sizes[i]));
+        coder->bits.at = coder->heads.bits.at = 0;
+        coder->heads.bits.end = 8 * sizes[HEAD_COLUMNS];
+        coder->bits.end = 8 * sizes[TOKEN_BLOCK_COLUMNS - 1];
+        coder->units = price_units_of(scale);
+        coder->failed = false;
+        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
+        decoder->scan = coder->heads;
+        return reader.failed || reader_left(&reader) ? ERR_CORRUPT : 0;
+}
+
+int token_scan(struct token_decoder *decoder, struct event *ret_event)
+{
+        unsigned bits;
+        if (heads_at_end(&decoder->scan))
+                return 0;
+        return heads_read(&decoder->scan, ret_event, &bits) ? ERR_CORRUPT : 1;
+}
+
+/* Everything of a block must have been read at its end: less than a byte of bits is left. */
+static bool coder_is_spent(const struct token_coder *coder)
+{
+        bool spent = coder->bits.end - coder->bits.at < 8 &&
+            coder->heads.bits.end - coder->heads.bits.at < 8;
+        for (size_t i = 0; i < HEAD_COLUMNS; i++)
+                spent &= coder->heads.columns[i].at == coder->heads.columns[i].end;
+        for (size_t i = 0; i < TOKEN_COLUMNS; i++)
+                spent &= coder->columns[i].at == coder->columns[i].end;
+        return spent;
+}
+
+int token_next(struct token_decoder *decoder, struct event *ret_event, unsigned *ret_bits)
+{
+        struct token_coder *coder = &decoder->coder;
+        if (heads_at_end(&coder->heads))
+                return coder_is_spent(coder) ? 0 : ERR_CORRUPT;
+        return heads_read(&coder->heads, ret_event, ret_bits) ? ERR_CORRUPT : 1;
+}
+
+int token_levels(struct token_decoder *decoder, struct book *book, const struct event *event,
+    unsigned bits, struct level *ret_levels, int64_t *ret_befores)
+{
+        struct token_coder *coder = &decoder->coder;
+        for (enum side s = 0; s < SIDES; s++) {
+                if (!code_levels(coder, book, s, event, bits, ret_levels, ret_befores, true))
+                        return ERR_CORRUPT;
+                ret_levels += event->count[s];
+                ret_befores += event->count[s];
+        }
+        book->id = event->last_id;
+        return 0;
+}

@@ -15,6 +15,7 @@
 #define LIMIT_QUEUE_SIZE (32u << 20)   /* bytes that wait for the writer; beyond it is a gap */
 #define LIMIT_REST_QUEUE 16384         /* REST requests waiting */
 #define LIMIT_DAYS_OPEN 16             /* day environments that a reader keeps open */
+#define LIMIT_SAMPLE_POINTS 65536      /* points of a grid that wait for late events: 16 MB */
 #define LIMIT_SETTING_SIZE 65536       /* bytes of one setting's value: 3,500 symbols fit */
 #define LIMIT_FILE_SIZE (1u << 20)     /* bytes of a settings file */
 

@@ -66,9 +66,10 @@ static void rebuild_many(struct reader *reader, const struct recon_stream *strea
         free(times);
 }
 
-static int count_cb(const struct event *event, const struct scale *scale, const struct book *book,
-    uint32_t epoch, void *user)
+static int count_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
+    const struct book *book, uint32_t epoch, void *user)
 {
+        (void)befores;
         (void)scale;
         (void)book;
         (void)epoch;

@@ -1,4 +1,4 @@
-/* CPU per message of each stage, without a socket: parse, apply, encode.
+/* CPU per message of each stage, without a socket: parse, apply and encode.
  *
  *   bench_stages FILE   FILE: an image's JSON on the first line, a depth message on each further
  * one */
@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "book/book.h"
 #include "codec/plain.h"
+#include "codec/tokens.h"
 #include "venue/venue.h"
 
 #define ROUNDS 5
@@ -65,7 +66,8 @@ struct bench {
         struct json_parser *parser;
         struct level_list list;
         struct book book;
-        struct plain_encoder encoder;
+        struct plain_encoder open;
+        struct token_encoder sealed;
         struct scale scale;
         uint64_t levels;
 };
@@ -84,15 +86,29 @@ static void load_image(struct bench *bench)
                 fail("the image cannot be read");
 }
 
-/* One pass over all messages, up to the stage @depth: 1 JSON, 2 event, 3 book, 4 encode. */
+/* As a recorder does: into the block that is sealed, with the book, and into the open one. */
+static void encode(struct bench *bench, const struct event *event, bool *begun)
+{
+        if (!*begun || bench->levels % 65536 < event_level_count(event)) {
+                plain_begin(&bench->open, &bench->scale);
+                token_begin(&bench->sealed, &bench->scale, event);
+                *begun = true;
+        }
+        token_add(&bench->sealed, &bench->book, event);
+        plain_add(&bench->open, event);
+}
+
+/* One pass over all messages, up to the stage @depth: 1 JSON, 2 event, 3 the book alone, or 4 the
+ * book together with both encodings. */
 static int64_t pass(struct bench *bench, int depth)
 {
         struct json_value root;
         struct venue_message message;
         unsigned digits[2];
         const char *reason;
+        bool begun = false;
         load_image(bench);
-        plain_begin(&bench->encoder, &bench->scale);
+        token_encoder_reset(&bench->sealed);
         bench->levels = 0;
         int64_t begin = cpu_ns();
         for (size_t i = 1; i < bench->corpus.count; i++) {
@@ -108,12 +124,10 @@ static int64_t pass(struct bench *bench, int depth)
                         &message, &bench->scale, &bench->list, &event, digits, &reason))
                         fail("a message cannot be parsed");
                 bench->levels += event_level_count(&event);
-                if (depth >= 3)
+                if (depth == 3)
                         book_apply(&bench->book, &event);
-                if (depth >= 4 && plain_add(&bench->encoder, &event)) {
-                        plain_begin(&bench->encoder, &bench->scale);
-                        plain_add(&bench->encoder, &event);
-                }
+                if (depth == 4)
+                        encode(bench, &event, &begun);
         }
         return cpu_ns() - begin;
 }
@@ -147,7 +161,6 @@ static size_t book_bytes(void)
 
 int main(int argc, char **argv)
 {
-        static const char *const names[] = {"json", "event", "book", "encode"};
         struct bench bench = {.scale = {8, 8, true, 1000000, 1000}};
         FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
         if (!file)
@@ -158,16 +171,17 @@ int main(int argc, char **argv)
                 fail("no messages");
         bench.parser = json_new();
         book_init(&bench.book);
-        plain_encoder_init(&bench.encoder);
+        plain_encoder_init(&bench.open);
+        token_encoder_init(&bench.sealed);
         size_t messages = bench.corpus.count - 1;
-        int64_t before = 0, total = 0;
-        for (int depth = 1; depth <= 4; depth++) {
-                total = best_pass(&bench, depth);
-                printf("%s_ns_per_message,%lld\n", names[depth - 1],
-                    (long long)((total - before) / (int64_t)messages));
-                before = total;
-        }
-        printf("total_ns_per_message,%lld\n", (long long)(total / (int64_t)messages));
+        int64_t count = (int64_t)messages;
+        int64_t json = best_pass(&bench, 1), event = best_pass(&bench, 2);
+        int64_t book = best_pass(&bench, 3), total = best_pass(&bench, 4);
+        printf("json_ns_per_message,%lld\n", (long long)(json / count));
+        printf("event_ns_per_message,%lld\n", (long long)((event - json) / count));
+        printf("book_alone_ns_per_message,%lld\n", (long long)((book - event) / count));
+        printf("book_and_encode_ns_per_message,%lld\n", (long long)((total - event) / count));
+        printf("total_ns_per_message,%lld\n", (long long)(total / count));
         printf("messages,%zu\nlevels,%llu\n", messages, (unsigned long long)bench.levels);
         printf("book_of_5000_levels_a_side_bytes,%zu\n", book_bytes());
         return 0;

@@ -181,9 +181,8 @@ static void walk_break(struct walk *walk)
 static void walk_frame(struct walk *walk, const struct frame_cursor *cursor)
 {
         struct frame_info info;
-        uint64_t skipped = cursor->position + cursor->skip;
         bool damaged = cursor->code || frame_read(cursor->frame, &info);
-        if (skipped != walk->expected)
+        if (!cursor_follows(cursor, walk->expected))
                 walk_break(walk);
         walk->expected = cursor->position + (damaged ? 1 : frame_positions(&info));
         if (damaged) {
@@ -192,9 +191,9 @@ static void walk_frame(struct walk *walk, const struct frame_cursor *cursor)
         }
         if (info.kind == FRAME_CHANGES && !cursor->skip && (!walk->broken || walk->rebased))
                 walk_changes(walk, &info, cursor->position);
-        if (info.kind != FRAME_IMAGE)
+        if (!frame_is_image(&info))
                 return;
-        walk->rebased = true;
+        walk->rebased |= info.kind == FRAME_IMAGE;
         if (info.first_event_time_ns >= walk->from_ns && info.first_event_time_ns < walk->to_ns)
                 walk->corrections += info.corrections;
 }

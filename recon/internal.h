@@ -19,6 +19,30 @@ int open_frame(struct frame_cursor *cursor, struct error *error);
 /* The image under the cursor becomes the book. */
 int load_image(struct frame_cursor *cursor, struct book *book, struct error *error);
 
+/* The repair under the cursor mends the book. */
+int apply_repair(struct frame_cursor *cursor, struct book *book, struct error *error);
+
+/* Open frames were sealed into the one under the cursor since the first of its events were read:
+ * take the book back to where that frame begins. */
+int rejoin_segment(struct frame_cursor *cursor, struct book *book, struct error *error);
+
+/* Does the frame under the cursor go on at @expected? An image before it may have been thinned out.
+ */
+static inline bool cursor_follows(const struct frame_cursor *cursor, uint64_t expected)
+{
+        if (cursor->position + cursor->skip == expected)
+                return true;
+        return !cursor->code && !cursor->skip &&
+            frame_follows(&cursor->info, cursor->position, expected);
+}
+
+/* The position that the frame under the cursor, with what was thinned out before it, begins at. */
+static inline uint64_t cursor_begin(const struct frame_cursor *cursor)
+{
+        bool thinned = !cursor->code && cursor->info.flags & FRAME_THINNED;
+        return cursor->position - thinned;
+}
+
 /* @error names the frame under the cursor. Returns @code. */
 int place_error(struct error *error, int code, const struct frame_cursor *cursor, const char *what);
 

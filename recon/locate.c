@@ -101,7 +101,7 @@ static int find_end(const struct frame_cursor *cursor, uint64_t *ret_end)
         int code = frame_seek(
             &next, cursor->reader, cursor->stream, cursor->day, cursor->position + 1, false);
         if (!code)
-                *ret_end = next.position;
+                *ret_end = cursor_begin(&next);
         else if (code == ERR_NOT_FOUND)
                 *ret_end = own > written ? own : written;
         frame_done(&next);
@@ -121,9 +121,9 @@ static int walk_back(struct frame_cursor *cursor, int64_t at_ns, enum recon_cloc
                 doubt |= damaged || cursor->position + frame_positions(&info) != end;
                 if (!damaged && frame_reaches(cursor, at_ns, clock))
                         return doubt ? ERR_CORRUPT : 0;
-                if (!damaged && clock == CLOCK_RECEIVE && info.kind != FRAME_IMAGE)
+                if (!damaged && clock == CLOCK_RECEIVE && !frame_is_image(&info))
                         doubt = false; /* all after it was received later still */
-                end = cursor->position;
+                end = cursor_begin(cursor);
         }
         if (code == ERR_NOT_FOUND && (doubt || end != cursor->stream->first_position))
                 return ERR_CORRUPT;
@@ -212,11 +212,7 @@ int place_error(struct error *error, int code, const struct frame_cursor *cursor
 
 int open_frame(struct frame_cursor *cursor, struct error *error)
 {
-        struct reader *reader = cursor->reader;
-        struct bytes block;
-        int code = frame_unpack(&reader->packer, cursor->frame, &cursor->info, &block);
-        if (!code)
-                code = plain_open(&reader->decoder, &cursor->info.scale, block);
+        int code = decoder_open(&cursor->reader->decoder, cursor->frame, &cursor->info);
         if (code == ERR_VERSION)
                 return place_error(error, code, cursor, "it was written by a newer version");
         return code ? place_error(error, code, cursor, "it is damaged (checksum or format)") : 0;
@@ -224,46 +220,45 @@ int open_frame(struct frame_cursor *cursor, struct error *error)
 
 int load_image(struct frame_cursor *cursor, struct book *book, struct error *error)
 {
-        struct event event;
         int code = open_frame(cursor, error);
         if (code)
                 return code;
-        const struct frame_info *info = &cursor->info;
-        if (info->kind != FRAME_IMAGE || plain_next(&cursor->reader->decoder, &event) != 1)
+        if (cursor->info.kind != FRAME_IMAGE)
                 return place_error(error, ERR_CORRUPT, cursor, "an image should be here");
-        struct image image = {.id = info->last_id, .receive_time_ns = info->first_receive_time_ns};
-        for (enum side s = 0; s < SIDES; s++) {
-                image.count[s] = event.count[s];
-                image.levels[s] = event.levels[s];
-        }
-        if (book_set_image(book, &image))
-                return place_error(error, ERR_CORRUPT, cursor, "an image of too many levels");
-        for (enum side s = 0; s < SIDES; s++) {
-                book->bounded[s] = info->flags & (FRAME_BOUNDED_BID << s);
-                book->horizon[s] = info->horizon[s];
-        }
-        return 0;
+        return decoder_image(&cursor->reader->decoder, book)
+            ? place_error(error, ERR_CORRUPT, cursor, "its image is damaged")
+            : 0;
 }
 
-static int64_t time_by(const struct event *event, enum recon_clock clock)
+int apply_repair(struct frame_cursor *cursor, struct book *book, struct error *error)
 {
-        return clock == CLOCK_RECEIVE ? event->receive_time_ns : event->event_time_ns;
+        int code = open_frame(cursor, error);
+        if (!code && decoder_repair(&cursor->reader->decoder, book))
+                code = place_error(error, ERR_CORRUPT, cursor, "its repair is damaged");
+        return code;
 }
 
-/* How many events of the open frame are to be applied: up to the last one that is not too late. */
-static int count_events(struct frame_cursor *cursor, int64_t at_ns, enum recon_clock clock,
-    uint32_t *ret_count, struct error *error)
+int rejoin_segment(struct frame_cursor *cursor, struct book *book, struct error *error)
 {
+        struct frame_cursor before;
         struct event event;
-        uint32_t index = 0;
-        int more;
-        *ret_count = 0;
-        while ((more = plain_next(&cursor->reader->decoder, &event)) > 0) {
-                index++;
-                if (time_by(&event, clock) <= at_ns)
-                        *ret_count = index;
+        int more = 0;
+        int code = frame_seek(
+            &before, cursor->reader, cursor->stream, cursor->day, cursor->info.segment, false);
+        code = code ? code : load_image(&before, book, error);
+        while (!code && !(code = frame_next(&before)) && before.position < cursor->position) {
+                if (before.info.kind == FRAME_REPAIR) {
+                        code = apply_repair(&before, book, error);
+                        continue;
+                }
+                code = open_frame(&before, error);
+                while (!code && (more = decoder_next(&cursor->reader->decoder, book, &event)) > 0)
+                        ;
+                code = code ? code : more;
         }
-        return more ? place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event)") : 0;
+        frame_done(&before);
+        return code ? place_error(error, ERR_CORRUPT, cursor, "its segment cannot be read again")
+                    : open_frame(cursor, error);
 }
 
 static int apply_events(
@@ -271,10 +266,7 @@ static int apply_events(
 {
         struct event event;
         for (uint32_t i = 0; i < count; i++) {
-                bool more = plain_next(&cursor->reader->decoder, &event) == 1;
-                if (more && i < cursor->skip)
-                        continue;
-                if (!more || book_apply(&book->book, &event))
+                if (decoder_next(&cursor->reader->decoder, &book->book, &event) != 1)
                         return place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event)");
                 book->event_time_ns = event.event_time_ns;
                 book->receive_time_ns = event.receive_time_ns;
@@ -288,18 +280,29 @@ static int apply_events(
 static int apply_frame(struct frame_cursor *cursor, bool last, int64_t at_ns,
     enum recon_clock clock, struct recon_book *book, uint64_t *ret_position, struct error *error)
 {
-        uint32_t count = cursor->info.events;
-        int code = open_frame(cursor, error);
-        bool cut = (clock == CLOCK_RECEIVE ? cursor->info.last_receive_time_ns
-                                           : cursor->info.max_event_time_ns) > at_ns;
-        if (!code && last && cut) {
-                code = count_events(cursor, at_ns, clock, &count, error);
-                code = code ? code : open_frame(cursor, error);
-        }
+        bool received = clock == CLOCK_RECEIVE;
+        int code =
+            cursor->skip ? rejoin_segment(cursor, &book->book, error) : open_frame(cursor, error);
+        const struct frame_info *info = &cursor->info;
+        uint32_t count = info->events;
+        bool cut = (received ? info->last_receive_time_ns : info->max_event_time_ns) > at_ns;
+        if (!code && last && cut &&
+            decoder_count(&cursor->reader->decoder, at_ns, received, &count))
+                code = place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event's head)");
         if (!code)
                 code = apply_events(cursor, count, book, error);
         *ret_position = cursor->position + count - 1;
         return code;
+}
+
+/* One frame behind the image, @last being the position of the last event that is wanted. */
+static int rebuild_frame(struct frame_cursor *cursor, uint64_t last, int64_t at_ns,
+    enum recon_clock clock, struct recon_book *book, uint64_t *ret_position, struct error *error)
+{
+        if (cursor->info.kind == FRAME_REPAIR)
+                return apply_repair(cursor, &book->book, error);
+        bool is_last = cursor->position + cursor->info.events > last;
+        return apply_frame(cursor, is_last, at_ns, clock, book, ret_position, error);
 }
 
 static int rebuild(struct frame_cursor *target, int64_t at_ns, enum recon_clock clock,
@@ -319,15 +322,12 @@ static int rebuild(struct frame_cursor *target, int64_t at_ns, enum recon_clock 
         uint64_t expected = cursor.position + 1;
         while (!code && expected <= last) {
                 code = frame_next(&cursor);
-                uint64_t end = cursor.position + frame_positions(&cursor.info);
-                if (code || cursor.position + cursor.skip != expected ||
-                    cursor.info.kind != FRAME_CHANGES)
-                        code = place_error(error, ERR_CORRUPT, target,
-                            "frames between it and its image are missing");
-                else
-                        code = apply_frame(
-                            &cursor, end > last, at_ns, clock, book, ret_position, error);
-                expected = end;
+                bool good = !code && !cursor.code && cursor_follows(&cursor, expected) &&
+                    (cursor.info.kind == FRAME_CHANGES || cursor.info.kind == FRAME_REPAIR);
+                code = good ? rebuild_frame(&cursor, last, at_ns, clock, book, ret_position, error)
+                            : place_error(error, ERR_CORRUPT, target,
+                                  "frames between it and its image are missing");
+                expected = cursor.position + frame_positions(&cursor.info);
         }
         frame_done(&cursor);
         return code;

@@ -112,8 +112,7 @@ int reader_open(struct reader *reader, struct store *store, struct error *error)
 {
         struct store_txn meta;
         *reader = (struct reader){.store = store};
-        frame_packer_init(&reader->packer);
-        plain_decoder_init(&reader->decoder);
+        decoder_init(&reader->decoder);
         int code = store->ops->begin(store, STORE_META, false, &meta, error);
         if (code)
                 return code;
@@ -136,8 +135,7 @@ void reader_close(struct reader *reader)
         for (size_t i = 0; i < reader->stream_count; i++)
                 free(reader->streams[i].days);
         free(reader->streams);
-        frame_packer_deinit(&reader->packer);
-        plain_decoder_deinit(&reader->decoder);
+        decoder_deinit(&reader->decoder);
         *reader = (struct reader){0};
 }
 

@@ -6,9 +6,8 @@
 #define RECON_RECON_H
 
 #include "book/book.h"
-#include "codec/frame.h"
+#include "codec/decoder.h"
 #include "codec/meta.h"
-#include "codec/plain.h"
 #include "store/store.h"
 
 #define RECON_TEXT_SIZE 256
@@ -33,8 +32,7 @@ struct reader {
         struct store *store;
         struct recon_stream *streams;
         size_t stream_count;
-        struct frame_packer packer;
-        struct plain_decoder decoder;
+        struct decoder decoder;
 };
 
 /* Take an open store (borrowed) and read which streams it has. ERR_CORRUPT, ERR_VERSION, ERR_IO. */
@@ -110,20 +108,18 @@ struct replay_options {
         enum recon_clock clock;
 };
 
-/* Called with each event of the range; @book as it stands after it. Return not 0 to stop. */
-typedef int (*replay_event_cb)(const struct event *event, const struct scale *scale,
-    const struct book *book, uint32_t epoch, void *user);
+/* Called with each event of the range; @befores: the quantity that stood at each level's price just
+ * before it, bids first; @book as it stands after the event. Return not 0 to stop. It must not use
+ * the reader. */
+typedef int (*replay_event_cb)(const struct event *event, const int64_t *befores,
+    const struct scale *scale, const struct book *book, uint32_t epoch, void *user);
 /* Called when the book was set by an image (start of an epoch, correction), before the next event.
  */
 typedef void (*replay_image_cb)(const struct book *book, const struct scale *scale, void *user);
-/* Called just before an event is applied. */
-typedef void (*replay_before_cb)(
-    const struct event *event, const struct scale *scale, const struct book *book, void *user);
-
 struct replay_callbacks {
         replay_event_cb event_cb;
-        replay_image_cb image_cb;   /* may be NULL */
-        replay_before_cb before_cb; /* may be NULL */
+        replay_event_cb pass_cb;  /* events outside the range, on the way; may be NULL */
+        replay_image_cb image_cb; /* may be NULL */
         void *user;
 };
 

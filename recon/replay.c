@@ -49,43 +49,37 @@ static bool event_is_wanted(const struct replay *replay, const struct event *eve
 static int replay_changes(struct replay *replay, struct frame_cursor *cursor, struct error *error)
 {
         const struct replay_callbacks *callbacks = replay->callbacks;
+        struct decoder *decoder = &replay->reader->decoder;
         struct event event;
         uint64_t index = 0;
         int more;
         if (!replay->has_book || replay->epoch != cursor->info.epoch)
                 return place_error(error, ERR_CORRUPT, cursor, "the image of its epoch is missing");
-        while ((more = plain_next(&replay->reader->decoder, &event)) > 0) {
+        int code =
+            cursor->skip ? rejoin_segment(cursor, &replay->book, error) : open_frame(cursor, error);
+        if (code)
+                return code;
+        while ((more = decoder_next(decoder, &replay->book, &event)) > 0) {
                 if (index++ < cursor->skip)
                         continue;
-                if (callbacks->before_cb)
-                        callbacks->before_cb(
-                            &event, &replay->scale, &replay->book, callbacks->user);
-                if (book_apply(&replay->book, &event))
-                        return place_error(
-                            error, ERR_CORRUPT, cursor, "an event of too many levels");
-                if (!event_is_wanted(replay, &event))
-                        continue;
-                int code = callbacks->event_cb(
-                    &event, &replay->scale, &replay->book, replay->epoch, callbacks->user);
+                replay_event_cb event_cb =
+                    event_is_wanted(replay, &event) ? callbacks->event_cb : callbacks->pass_cb;
+                code = event_cb ? event_cb(&event, decoder_befores(decoder), &replay->scale,
+                                      &replay->book, replay->epoch, callbacks->user)
+                                : 0;
                 if (code)
                         return code;
         }
         return more ? place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event)") : 0;
 }
 
-static int replay_frame(struct replay *replay, struct frame_cursor *cursor, struct error *error)
+static int replay_book(struct replay *replay, struct frame_cursor *cursor, struct error *error)
 {
-        if (replay->expected && cursor->position + cursor->skip != replay->expected)
-                return place_error(error, ERR_CORRUPT, cursor, "frames before it are missing");
-        if (!cursor->code)
-                replay->expected = cursor->position + frame_positions(&cursor->info);
-        if (!cursor->code && cursor->info.kind == FRAME_HEADLESS)
-                return 0;
-        if (!cursor->code && cursor->info.kind == FRAME_CHANGES) {
-                int code = open_frame(cursor, error);
-                return code ? code : replay_changes(replay, cursor, error);
-        }
-        int code = load_image(cursor, &replay->book, error);
+        bool repair = !cursor->code && cursor->info.kind == FRAME_REPAIR;
+        if (repair && !replay->has_book)
+                return place_error(error, ERR_CORRUPT, cursor, "the image of its epoch is missing");
+        int code = repair ? apply_repair(cursor, &replay->book, error)
+                          : load_image(cursor, &replay->book, error);
         if (code)
                 return code;
         replay->has_book = true;
@@ -94,6 +88,19 @@ static int replay_frame(struct replay *replay, struct frame_cursor *cursor, stru
         if (replay->callbacks->image_cb)
                 replay->callbacks->image_cb(&replay->book, &replay->scale, replay->callbacks->user);
         return 0;
+}
+
+static int replay_frame(struct replay *replay, struct frame_cursor *cursor, struct error *error)
+{
+        if (replay->expected && !cursor_follows(cursor, replay->expected))
+                return place_error(error, ERR_CORRUPT, cursor, "frames before it are missing");
+        if (!cursor->code)
+                replay->expected = cursor->position + frame_positions(&cursor->info);
+        if (!cursor->code && cursor->info.kind == FRAME_HEADLESS)
+                return 0;
+        if (!cursor->code && cursor->info.kind == FRAME_CHANGES)
+                return replay_changes(replay, cursor, error);
+        return replay_book(replay, cursor, error);
 }
 
 int recon_replay(struct reader *reader, const struct recon_stream *stream,

@@ -20,8 +20,8 @@ struct verify {
         struct book book;
         bool has_book;
         bool book_known; /* the book is what the record says; false after damage, until an image */
-        struct scale scale;
-        uint32_t epoch;
+        uint32_t book_epoch; /* of the image that the book comes from */
+        uint32_t epoch;      /* of the last event */
         bool has_last, after_damage;
         uint64_t last_position;
         int64_t last_id;
@@ -117,8 +117,6 @@ static void take_good_event(struct verify *verify, const struct event *event, ui
     uint32_t epoch, uint32_t *last_epoch)
 {
         check_follows(verify, event, position, epoch, *last_epoch);
-        if (verify->has_book && book_apply(&verify->book, event))
-                problem_at(verify, position, "an event of too many levels");
         verify->has_last = true;
         verify->after_damage = false;
         verify->last_position = position;
@@ -133,28 +131,48 @@ static void note_time(struct verify *verify, int64_t time_ns)
         verify->timed = true;
 }
 
+static void count_events(struct verify *verify, uint64_t events, uint64_t levels)
+{
+        uint64_t before = verify->result->events / PROGRESS_EVERY;
+        verify->day_events += events;
+        verify->day_levels += levels;
+        verify->result->events += events;
+        verify->result->level_updates += levels;
+        if (verify->result->events / PROGRESS_EVERY != before && verify->progress_cb)
+                verify->progress_cb(verify->result->events, verify->user);
+}
+
+/* What came before it is damaged: of a dense frame only the head can be believed. */
+static void pass_changes(struct verify *verify, const struct frame_info *info)
+{
+        count_events(verify, info->events, info->level_updates);
+        note_time(verify, info->max_event_time_ns);
+        verify->has_last = true;
+        verify->last_position = verify->cursor.position + info->events - 1;
+        verify->last_id = info->last_id;
+        verify->epoch = info->epoch;
+}
+
 static void verify_changes(struct verify *verify, const struct frame_info *info)
 {
         struct event event;
         struct frame_sums sums = {0};
         uint32_t last_epoch = verify->epoch;
+        bool headless = info->kind == FRAME_HEADLESS;
+        struct book *book = headless ? NULL : &verify->book;
         int more;
-        if (info->kind == FRAME_CHANGES && !verify->has_book && verify->book_known)
+        if (!headless && !verify->has_book && verify->book_known)
                 problem_at(verify, verify->cursor.position, "changes without an image before them");
-        while ((more = plain_next(&verify->reader->decoder, &event)) > 0) {
+        while ((more = decoder_next(&verify->reader->decoder, book, &event)) > 0) {
                 uint64_t position = verify->cursor.position + sums.events;
                 bool fresh = sums.events >= verify->cursor.skip;
                 sums_add(&sums, &event);
                 if (!fresh)
                         continue;
-                if (info->kind == FRAME_CHANGES)
+                if (!headless)
                         take_good_event(verify, &event, position, info->epoch, &last_epoch);
                 note_time(verify, event.event_time_ns);
-                verify->day_events++;
-                verify->day_levels += event_level_count(&event);
-                verify->result->level_updates += event_level_count(&event);
-                if (++verify->result->events % PROGRESS_EVERY == 0 && verify->progress_cb)
-                        verify->progress_cb(verify->result->events, verify->user);
+                count_events(verify, 1, event_level_count(&event));
         }
         verify->epoch = last_epoch;
         if (more)
@@ -201,9 +219,20 @@ static void verify_image(struct verify *verify, const struct frame_info *info)
                             "the image names another position as its own");
                 book_copy(&verify->book, &image);
                 verify->has_book = verify->book_known = true;
-                verify->scale = info->scale;
+                verify->book_epoch = info->epoch;
         }
         book_deinit(&image);
+}
+
+static void verify_repair(struct verify *verify, const struct frame_info *info)
+{
+        struct error error;
+        if (!verify->book_known)
+                return;
+        if (!verify->has_book || info->epoch != verify->book_epoch)
+                problem_at(verify, verify->cursor.position, "a repair without an image before it");
+        else if (apply_repair(&verify->cursor, &verify->book, &error))
+                problem_at(verify, verify->cursor.position, "its repair cannot be decoded");
 }
 
 /* ---- frames and days ---- */
@@ -226,7 +255,7 @@ static void check_index(struct verify *verify, const struct frame_info *info)
 static void check_position(struct verify *verify)
 {
         uint64_t position = verify->cursor.position + verify->cursor.skip;
-        if (position == verify->expected)
+        if (cursor_follows(&verify->cursor, verify->expected))
                 return;
         if (position < verify->expected)
                 problem_at(verify, position, "the day should begin at position %" PRIu64,
@@ -239,13 +268,28 @@ static void check_position(struct verify *verify)
         verify->after_damage = true;
 }
 
+static void verify_content(struct verify *verify, const struct frame_info *info)
+{
+        bool dense = info->kind == FRAME_CHANGES && info->method != METHOD_PLAIN;
+        if (info->kind == FRAME_IMAGE)
+                verify_image(verify, info);
+        else if (info->kind == FRAME_REPAIR)
+                verify_repair(verify, info);
+        else if (dense && !verify->book_known)
+                pass_changes(verify, info);
+        else
+                verify_changes(verify, info);
+}
+
 static void verify_frame(struct verify *verify)
 {
         struct error error;
         check_position(verify);
         verify->result->frames++;
         verify->day_frames++;
-        int code = open_frame(&verify->cursor, &error);
+        bool rejoin = verify->cursor.skip && verify->cursor.info.kind == FRAME_CHANGES;
+        int code = rejoin ? rejoin_segment(&verify->cursor, &verify->book, &error)
+                          : open_frame(&verify->cursor, &error);
         const struct frame_info *info = &verify->cursor.info;
         if (code) {
                 problem_at(verify, verify->cursor.position, "%s",
@@ -262,10 +306,7 @@ static void verify_frame(struct verify *verify)
                 verify->image_bytes += verify->cursor.frame.size;
         else
                 verify->change_bytes += verify->cursor.frame.size;
-        if (info->kind == FRAME_IMAGE)
-                verify_image(verify, info);
-        else
-                verify_changes(verify, info);
+        verify_content(verify, info);
         verify->expected = verify->cursor.position + frame_positions(info);
 }
 

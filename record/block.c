@@ -1,14 +1,25 @@
 #include "record/block.h"
 
-void block_init(struct block *block)
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+void block_init(struct block *block, bool dense)
 {
         *block = (struct block){0};
-        plain_encoder_init(&block->encoder);
+        plain_encoder_init(&block->plain);
+        if (!dense)
+                return;
+        block->tokens = memory_new(sizeof(*block->tokens));
+        token_encoder_init(block->tokens);
 }
 
 void block_deinit(struct block *block)
 {
-        plain_encoder_deinit(&block->encoder);
+        plain_encoder_deinit(&block->plain);
+        if (block->tokens)
+                token_encoder_deinit(block->tokens);
+        free(block->tokens);
 }
 
 void block_clear(struct block *block)
@@ -16,14 +27,23 @@ void block_clear(struct block *block)
         block->info.events = 0;
 }
 
+void block_reset(struct block *block)
+{
+        token_encoder_reset(block->tokens);
+}
+
 static void block_begin(
     struct block *block, const struct block_start *start, const struct event *event)
 {
-        plain_begin(&block->encoder, start->scale);
+        bool dense = block->tokens && start->kind == FRAME_CHANGES;
+        if (dense)
+                token_begin(block->tokens, start->scale, event);
+        else
+                plain_begin(&block->plain, start->scale);
         block->position = start->position;
         block->info = (struct frame_info){
             .kind = start->kind,
-            .method = METHOD_PLAIN,
+            .method = dense ? METHOD_TOKENS : METHOD_PLAIN,
             .flags = start->timed ? FRAME_TIMED : 0,
             .scale = *start->scale,
             .epoch = start->epoch,
@@ -37,12 +57,24 @@ static void block_begin(
         };
 }
 
-int block_add(struct block *block, const struct block_start *start, const struct event *event)
+static int block_encode(struct block *block, const struct event *event, struct book *book)
+{
+        if (block->info.method == METHOD_PLAIN)
+                return plain_add(&block->plain, event);
+        if (token_size(block->tokens) + token_event_size(event) > LIMIT_BLOCK_SIZE)
+                return ERR_FULL;
+        token_add(block->tokens, book, event);
+        return 0;
+}
+
+int block_add(struct block *block, const struct block_start *start, const struct event *event,
+    struct book *book)
 {
         struct frame_info *info = &block->info;
+        block->undo = *info;
         if (!info->events)
                 block_begin(block, start, event);
-        int code = plain_add(&block->encoder, event);
+        int code = block_encode(block, event, book);
         if (code)
                 return code;
         info->events++;
@@ -57,6 +89,12 @@ int block_add(struct block *block, const struct block_start *start, const struct
         return 0;
 }
 
+void block_undo(struct block *block)
+{
+        token_undo(block->tokens);
+        block->info = block->undo;
+}
+
 void block_write(
     struct block *block, struct batch *batch, uint32_t day, uint32_t stream, uint32_t flags)
 {
@@ -64,7 +102,10 @@ void block_write(
                 return;
         block->info.flags |= flags;
         batch_begin_frame(batch, day, stream, block->position, &block->info);
-        plain_finish(&block->encoder, &batch->arena);
+        if (block->info.method == METHOD_PLAIN)
+                plain_finish(&block->plain, &batch->arena);
+        else
+                token_finish(block->tokens, &batch->arena);
         batch_end_frame(batch);
         block_clear(block);
 }

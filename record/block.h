@@ -3,12 +3,17 @@
 #define RECORD_BLOCK_H
 
 #include "codec/plain.h"
+#include "codec/tokens.h"
 #include "record/batch.h"
 
+/* An open block is plain, so that it can be cut anywhere. A sealed one is dense: it takes events
+ * together with the book that they change; headless ones have none, and stay plain. */
 struct block {
-        struct plain_encoder encoder;
-        struct frame_info info; /* complete at any time; events == 0: the block is empty */
-        uint64_t position;      /* of its first event */
+        struct plain_encoder plain;
+        struct token_encoder *tokens; /* NULL: always plain */
+        struct frame_info info;       /* complete at any time; events == 0: the block is empty */
+        struct frame_info undo;       /* as it was before the last event */
+        uint64_t position;            /* of its first event */
 };
 
 /* What a block must know of the stream when its first event comes. */
@@ -22,12 +27,21 @@ struct block_start {
         int64_t running_max_ns;
 };
 
-void block_init(struct block *block);
+void block_init(struct block *block, bool dense);
 void block_deinit(struct block *block);
 void block_clear(struct block *block);
 
-/* Append @event; an empty block begins with @start. ERR_FULL: unchanged, seal it first. */
-int block_add(struct block *block, const struct block_start *start, const struct event *event);
+/* A segment begins: what a dense block carried from the one before is forgotten. */
+void block_reset(struct block *block);
+
+/* Append @event; an empty block begins with @start. A dense block applies it to @book, which has
+ * room for it. ERR_FULL: unchanged, seal it first. */
+int block_add(struct block *block, const struct block_start *start, const struct event *event,
+    struct book *book);
+
+/* Take the last event out of a dense block again; the book keeps it. The block can only be written
+ * then; after that a segment must begin. */
+void block_undo(struct block *block);
 
 /* Put the block's frame into @batch, with @flags added, and empty it. */
 void block_write(

@@ -29,8 +29,10 @@ struct recorder {
         uint32_t stream_count;
         uint32_t next_number;
         bool suspended;
-        size_t batch_images;   /* bytes of images in the batch in hand ... */
-        size_t images_waiting; /* ... and handed over since the queue was last empty */
+        struct token_encoder image_encoder;
+        struct book image_book; /* what an image is encoded into: empty before each */
+        size_t batch_images;    /* bytes of images in the batch in hand ... */
+        size_t images_waiting;  /* ... and handed over since the queue was last empty */
 };
 
 /* The events since the headless run began: what an image can be carried forward by. */
@@ -51,7 +53,7 @@ struct record_stream {
 
         struct block open;    /* since the last hand-over, committed as it is */
         struct block sealed;  /* since the last seal: what replaces the open ones */
-        struct buffer levels; /* scratch: an image's levels */
+        struct buffer levels; /* scratch: an image's levels, or a repair's */
 
         struct run run;
         struct event_log tail; /* while an image for a correction is awaited */
@@ -78,12 +80,14 @@ void stream_roll(struct record_stream *stream, uint32_t day, int64_t receive_tim
 void stream_write_mark(struct record_stream *stream);
 void stream_write_image(
     struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections);
+void stream_write_repair(struct record_stream *stream, const struct book *now,
+    int64_t receive_time_ns, uint32_t corrections);
 void stream_begin_epoch(
     struct record_stream *stream, enum epoch_cause cause, int64_t receive_time_ns);
 void stream_open_gap(
     struct record_stream *stream, enum gap_cause cause, int64_t now_ns, const char *detail);
 void stream_write_gap(struct record_stream *stream);
-void stream_add(struct record_stream *stream, uint8_t kind, const struct event *event);
+void stream_add_headless(struct record_stream *stream, const struct event *event);
 
 /* run.c */
 void run_begin(struct record_stream *stream);

@@ -155,6 +155,17 @@ static int load_pasts(struct recorder *recorder, struct error *error)
         return code;
 }
 
+static void recorder_free(struct recorder *recorder)
+{
+        for (struct past *past = recorder->pasts, *next; past; past = next) {
+                next = past->next;
+                free(past);
+        }
+        token_encoder_deinit(&recorder->image_encoder);
+        book_deinit(&recorder->image_book);
+        free(recorder);
+}
+
 int recorder_open(struct recorder **ret_recorder, struct store *store,
     const struct record_options *options, struct error *error)
 {
@@ -162,17 +173,15 @@ int recorder_open(struct recorder **ret_recorder, struct store *store,
         recorder->store = store;
         recorder->options = *options;
         recorder->next_number = 1;
+        token_encoder_init(&recorder->image_encoder);
+        book_init(&recorder->image_book);
         if (!recorder->options.queue_size)
                 recorder->options.queue_size = LIMIT_QUEUE_SIZE;
         int code = load_pasts(recorder, error);
         if (!code)
                 code = writer_open(&recorder->writer, store, options->without_thread, error);
         if (code) {
-                for (struct past *past = recorder->pasts, *next; past; past = next) {
-                        next = past->next;
-                        free(past);
-                }
-                free(recorder);
+                recorder_free(recorder);
                 return code;
         }
         recorder->batch = writer_batch(recorder->writer);
@@ -228,9 +237,9 @@ static struct record_stream *stream_new(
         stream->past = past;
         stream->scale = *scale;
         book_init(&stream->book);
-        block_init(&stream->open);
-        block_init(&stream->sealed);
-        buffer_init(&stream->levels, 2 * (LIMIT_BOOK_LEVELS + 1) * sizeof(struct level));
+        block_init(&stream->open, false);
+        block_init(&stream->sealed, true);
+        buffer_init(&stream->levels, 4 * (LIMIT_BOOK_LEVELS + 1) * sizeof(struct level));
         event_log_init(&stream->run.log, LIMIT_HEADLESS_SIZE);
         event_log_init(&stream->tail, LIMIT_HEADLESS_SIZE);
         stream->next = recorder->streams;
@@ -408,11 +417,7 @@ int recorder_close(struct recorder *recorder, int64_t now_ns, int64_t wait_ns, s
         recorder_submit(recorder);
         int code = writer_close(recorder->writer, wait_ns, error);
         batch_free(recorder->batch);
-        for (struct past *past = recorder->pasts, *next; past; past = next) {
-                next = past->next;
-                free(past);
-        }
-        free(recorder);
+        recorder_free(recorder);
         return code;
 }
 

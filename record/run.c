@@ -45,7 +45,7 @@ void record_headless(struct record_stream *stream, const struct event *event, bo
                         run_begin(stream); /* larger than the memory of a run: it stays headless */
         }
         run->last_id = event->last_id;
-        stream_add(stream, FRAME_HEADLESS, event);
+        stream_add_headless(stream, event);
 }
 
 bool record_run_ids(const struct record_stream *stream, int64_t *ret_first_id, int64_t *ret_last_id)
@@ -95,7 +95,7 @@ static void run_keep_old(
         struct event_log_cursor cursor = {0};
         struct event event;
         while (event_log_next(log, &cursor, &event) && event.last_id <= image_id)
-                stream_add(stream, FRAME_HEADLESS, &event);
+                stream_add_headless(stream, &event);
         stream_seal(stream);
 }
 
@@ -184,9 +184,7 @@ int record_correct(
                 code = ERR_RANGE;
         if (!code) {
                 *ret_differences = book_differences(&stream->book, &carried);
-                book_copy(&stream->book, &carried);
-                stream_write_image(stream, FRAME_SYNC | FRAME_CORRECTION, image->receive_time_ns,
-                    *ret_differences);
+                stream_write_repair(stream, &carried, image->receive_time_ns, *ret_differences);
         }
         book_deinit(&carried);
         stream->tail_kept = false;

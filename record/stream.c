@@ -111,7 +111,7 @@ static struct frame_info image_info(const struct record_stream *stream, uint32_t
         int64_t time_ns = mark->timed ? mark->running_max_ns : receive_time_ns;
         struct frame_info info = {
             .kind = FRAME_IMAGE,
-            .method = METHOD_PLAIN,
+            .method = METHOD_TOKENS,
             .flags = flags | (mark->timed ? FRAME_TIMED : 0),
             .scale = stream->scale,
             .epoch = mark->epoch,
@@ -156,31 +156,120 @@ static struct event image_event(struct record_stream *stream, const struct frame
         return event;
 }
 
+/* Put the block of @encoder, the image or repair that @info tells of, at the next position. */
+static void stream_put_frame(
+    struct record_stream *stream, struct token_encoder *encoder, const struct frame_info *info)
+{
+        struct batch *batch = stream_batch(stream);
+        stream_touch_day(stream);
+        batch_begin_frame(
+            batch, stream->day, stream_number(stream), stream->mark.next_position, info);
+        token_finish(encoder, &batch->arena);
+        batch_end_frame(batch);
+        stream->mark.next_position++;
+        stream->recorder->batch_images += batch->ops[batch->op_count - 1].size;
+}
+
 void stream_write_image(
     struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections)
 {
+        struct token_encoder *encoder = &stream->recorder->image_encoder;
         stream->scale_used = true;
         stream->updates_since_image = 0;
         stream->image_receive_ns = receive_time_ns;
         if (stream_is_muted(stream))
                 return;
         stream_seal(stream);
-        stream_touch_day(stream);
         struct frame_info info = image_info(stream, flags, receive_time_ns, corrections);
         struct event event = image_event(stream, &info);
-        struct plain_encoder *encoder = &stream->open.encoder;
-        plain_begin(encoder, &stream->scale);
-        int code = plain_add(encoder, &event);
-        assert(!code); /* LIMIT_BOOK_LEVELS of the worst levels fit into a block */
-        (void)code;
-        batch_begin_frame(stream_batch(stream), stream->day, stream_number(stream),
-            stream->mark.next_position, &info);
-        plain_finish(encoder, &stream_batch(stream)->arena);
-        batch_end_frame(stream_batch(stream));
-        const struct batch *batch = stream_batch(stream);
-        stream->recorder->batch_images += batch->ops[batch->op_count - 1].size;
-        stream->segment = stream->mark.next_position++;
+        token_encoder_reset(encoder);
+        token_begin(encoder, &stream->scale, &event);
+        book_clear(&stream->recorder->image_book);
+        token_add(encoder, &stream->recorder->image_book, &event);
+        stream->segment = stream->mark.next_position;
+        stream_put_frame(stream, encoder, &info);
         stream->mark.images++;
+        block_reset(&stream->sealed);
+}
+
+/* The levels of one side that @now has otherwise than @before, best first. */
+static uint32_t side_changes(
+    const struct book *before, const struct book *now, enum side side, struct level *ret_levels)
+{
+        struct book_cursor at_old = {0}, at_new = {0};
+        struct level old, new;
+        uint32_t count = 0;
+        bool has_old = book_next(before, side, &at_old, &old);
+        bool has_new = book_next(now, side, &at_new, &new);
+        while (has_old || has_new) {
+                bool gone =
+                    has_old && (!has_new || book_key(side, old.price) < book_key(side, new.price));
+                bool same = has_old && has_new && old.price == new.price;
+                if (gone)
+                        ret_levels[count++] = (struct level){old.price, 0};
+                else if (!same || old.quantity != new.quantity)
+                        ret_levels[count++] = new;
+                if (gone || same)
+                        has_old = book_next(before, side, &at_old, &old);
+                if (!gone)
+                        has_new = book_next(now, side, &at_new, &new);
+        }
+        return count;
+}
+
+/* What turns the stream's book into @now, as one event. false: a whole image is smaller, or it would
+ * be no event that the book has room for. */
+static bool repair_event(
+    struct record_stream *stream, const struct book *now, struct event *ret_event)
+{
+        size_t all = book_count(now, SIDE_BID) + book_count(now, SIDE_ASK), changed = 0;
+        struct level *levels;
+        buffer_clear(&stream->levels);
+        for (enum side s = 0; s < SIDES; s++)
+                all += book_count(&stream->book, s);
+        levels = (struct level *)(void *)buffer_reserve(
+            &stream->levels, (all + 1) * sizeof(struct level));
+        for (enum side s = 0; s < SIDES; s++) {
+                ret_event->levels[s] = levels + changed;
+                ret_event->count[s] = side_changes(&stream->book, now, s, levels + changed);
+                changed += ret_event->count[s];
+        }
+        return changed <= book_count(now, SIDE_BID) + book_count(now, SIDE_ASK) &&
+            !book_room(&stream->book, ret_event);
+}
+
+static void stream_take_horizon(struct record_stream *stream, const struct book *now)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                stream->book.bounded[s] = now->bounded[s];
+                stream->book.horizon[s] = now->horizon[s];
+        }
+}
+
+void stream_write_repair(struct record_stream *stream, const struct book *now,
+    int64_t receive_time_ns, uint32_t corrections)
+{
+        struct event event = {.receive_time_ns = receive_time_ns};
+        if (stream_is_muted(stream) || !repair_event(stream, now, &event)) {
+                book_copy(&stream->book, now);
+                stream_write_image(
+                    stream, FRAME_SYNC | FRAME_CORRECTION, receive_time_ns, corrections);
+                return;
+        }
+        stream_seal(stream);
+        stream_take_horizon(stream, now);
+        stream->book.id = now->id;
+        struct frame_info info = image_info(stream, FRAME_SYNC, receive_time_ns, corrections);
+        info.kind = FRAME_REPAIR;
+        info.segment = stream->segment;
+        info.level_updates = event_level_count(&event);
+        event.event_time_ns = info.first_event_time_ns;
+        event.first_id = event.last_id = info.last_id;
+        struct token_encoder *encoder = stream->sealed.tokens;
+        token_begin(encoder, &stream->scale, &event);
+        token_add(encoder, &stream->book, &event);
+        stream_put_frame(stream, encoder, &info);
+        stream->updates_since_image += info.level_updates;
 }
 
 /* Leave one day and begin the next one, whole in itself. A stream without a book stays in its day
@@ -239,26 +328,46 @@ static void mark_advance_time(struct mark_record *mark, const struct event *even
         mark->timed = true;
 }
 
-/* Encode one event at the next position, into the open block and into the one to be sealed. */
-void stream_add(struct record_stream *stream, uint8_t kind, const struct event *event)
+/* Encode @event at the next position into the block that is to be sealed; a live one is applied to
+ * the book in the same pass. */
+static void stream_encode(
+    struct record_stream *stream, const struct block_start *start, const struct event *event)
 {
-        struct mark_record *mark = &stream->mark;
-        stream->scale_used = true;
-        stream_cut(stream, event);
-        struct block_start start = {kind, &stream->scale, mark->epoch, stream->segment,
+        struct block *sealed = &stream->sealed;
+        if (!block_add(sealed, start, event, &stream->book))
+                return;
+        stream_seal(stream);
+        int code = block_add(sealed, start, event, &stream->book);
+        assert(!code); /* LIMIT_EVENT_LEVELS of the worst levels fit into a block */
+        (void)code;
+}
+
+static struct block_start block_start_at(const struct record_stream *stream, uint8_t kind)
+{
+        const struct mark_record *mark = &stream->mark;
+        return (struct block_start){kind, &stream->scale, mark->epoch, stream->segment,
             mark->next_position, mark->timed, mark->running_max_ns};
-        if (!stream_is_muted(stream)) {
-                if (block_add(&stream->sealed, &start, event)) {
-                        stream_seal(stream);
-                        int code = block_add(&stream->sealed, &start, event);
-                        assert(!code); /* LIMIT_EVENT_LEVELS of the worst levels fit into a block */
-                        (void)code;
-                }
-                block_add(&stream->open, &start, event);
-                stream_touch_day(stream);
-                mark_count(mark, event);
-                mark_advance_time(mark, event);
-        }
+}
+
+/* Encode it into the open block too, and count it. */
+static void stream_count(
+    struct record_stream *stream, const struct block_start *start, const struct event *event)
+{
+        block_add(&stream->open, start, event, NULL);
+        stream_touch_day(stream);
+        mark_count(&stream->mark, event);
+        mark_advance_time(&stream->mark, event);
+}
+
+void stream_add_headless(struct record_stream *stream, const struct event *event)
+{
+        stream->scale_used = true;
+        if (stream_is_muted(stream))
+                return;
+        stream_cut(stream, event);
+        struct block_start start = block_start_at(stream, FRAME_HEADLESS);
+        stream_encode(stream, &start, event);
+        stream_count(stream, &start, event);
 }
 
 static bool image_is_due(const struct record_stream *stream, const struct event *event)
@@ -358,22 +467,44 @@ void record_alive(struct record_stream *stream, int64_t receive_time_ns)
         stream->dirty = true;
 }
 
+/* Apply an event to the book and record it; the book has room. ERR_GAP: it crossed the book, and is
+ * not recorded. */
+static int stream_add(struct record_stream *stream, const struct event *event)
+{
+        uint64_t position = stream->mark.next_position;
+        stream_cut(stream, event);
+        struct block_start start = block_start_at(stream, FRAME_CHANGES);
+        stream_encode(stream, &start, event);
+        if (book_is_crossed(&stream->book)) {
+                block_undo(&stream->sealed);
+                return ERR_GAP;
+        }
+        if (stream->mark.gap_open)
+                stream_close_gap(stream, event);
+        stream_count(stream, &start, event);
+        mark_good_event(&stream->mark, event, position);
+        return 0;
+}
+
+/* While the queue runs over only the book goes on. */
+static int stream_apply(struct record_stream *stream, const struct event *event)
+{
+        book_apply(&stream->book, event);
+        return book_is_crossed(&stream->book) ? ERR_GAP : 0;
+}
+
 int record_event(struct record_stream *stream, const struct event *event)
 {
+        bool muted = stream_is_muted(stream);
         uint32_t day = day_of_time(event->receive_time_ns);
-        if (day > stream->day && !stream_is_muted(stream))
+        if (day > stream->day && !muted)
                 stream_roll(stream, day, event->receive_time_ns);
-        int code = book_apply(&stream->book, event);
+        if (book_room(&stream->book, event))
+                return ERR_FULL;
+        stream->scale_used = true;
+        int code = muted ? stream_apply(stream, event) : stream_add(stream, event);
         if (code)
                 return code;
-        if (book_is_crossed(&stream->book))
-                return ERR_GAP;
-        if (stream->mark.gap_open && !stream_is_muted(stream))
-                stream_close_gap(stream, event);
-        uint64_t position = stream->mark.next_position;
-        stream_add(stream, FRAME_CHANGES, event);
-        if (!stream_is_muted(stream))
-                mark_good_event(&stream->mark, event, position);
         stream->stepped = false;
         stream->updates_since_image += event_level_count(event);
         if (stream->tail_kept && event_log_append(&stream->tail, event))

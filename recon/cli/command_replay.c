@@ -27,30 +27,19 @@ static void image_cb(const struct book *book, const struct scale *scale, void *u
                 output->sum = digest_book(book, scale);
 }
 
-/* Take out of the sum what the event replaces, put in what it brings. A price may come twice in one
- * event: only the last one counts. */
-static void before_cb(
-    const struct event *event, const struct scale *scale, const struct book *book, void *user)
+/* Take out of the sum what the event replaces, put in what it brings. */
+static void update_digest(struct replay_output *output, const struct event *event,
+    const int64_t *befores, const struct scale *scale)
 {
-        struct replay_output *output = user;
-        static struct book scratch;
-        if (!output->digest)
-                return;
         for (enum side s = 0; s < SIDES; s++) {
                 for (uint32_t i = 0; i < event->count[s]; i++) {
-                        struct level level = event->levels[s][i];
-                        int64_t before = book_quantity(book, s, level.price);
-                        int64_t again = book_set(
-                            &scratch, s, level.price, level.quantity ? level.quantity : -1);
-                        before = again ? (again < 0 ? 0 : again) : before;
-                        if (before)
-                                output->sum -=
-                                    digest_level(s, (struct level){level.price, before}, scale);
-                        if (level.quantity)
-                                output->sum += digest_level(s, level, scale);
+                        struct level now = event->levels[s][i], before = {now.price, *befores++};
+                        if (before.quantity)
+                                output->sum -= digest_level(s, before, scale);
+                        if (now.quantity)
+                                output->sum += digest_level(s, now, scale);
                 }
         }
-        book_clear(&scratch);
 }
 
 static void pace(struct replay_output *output, int64_t event_time_ns)
@@ -88,11 +77,24 @@ static void print_event_csv(const struct event *event, const struct scale *scale
         }
 }
 
-static int event_cb(const struct event *event, const struct scale *scale, const struct book *book,
-    uint32_t epoch, void *user)
+static int pass_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
+    const struct book *book, uint32_t epoch, void *user)
 {
         struct replay_output *output = user;
         (void)book;
+        (void)epoch;
+        if (output->digest)
+                update_digest(output, event, befores, scale);
+        return 0;
+}
+
+static int event_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
+    const struct book *book, uint32_t epoch, void *user)
+{
+        struct replay_output *output = user;
+        (void)book;
+        if (output->digest)
+                update_digest(output, event, befores, scale);
         pace(output, event->event_time_ns);
         if (++output->events % 10000 == 0)
                 cli_progress(output->cli, "replay: %" PRIu64 " events", output->events);
@@ -129,7 +131,7 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
         struct replay_output output = {
             .cli = cli, .stream = stream, .digest = options_value(cli->options, "--digest")};
         struct replay_options options = {cli->from_ns, cli->to_ns, cli->clock};
-        struct replay_callbacks callbacks = {event_cb, image_cb, before_cb, &output};
+        struct replay_callbacks callbacks = {event_cb, pass_cb, image_cb, &output};
         struct error error = {0};
         if (read_speed(cli, &output.speed_milli))
                 return cli->worst;

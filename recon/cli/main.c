@@ -15,7 +15,7 @@ static const struct option_spec option_specs[] = {
         "the book at this time; - reads a time a line from stdin; default: the last recorded "
         "moment"},
     {"--kind", "K", "only streams of this kind: l2, l3, trades"},
-    {"--depth", "N", "only the best N levels a side"},
+    {"--depth", "N", "only the best N levels a side; sample: how many are added up (default 1)"},
     {"--levels", NULL, "an L3 book as levels (an L2 book is levels already)"},
     {"--clock", "CLOCK", "exchange (default) or receive: the clock that times mean"},
     {"--output", "FORM", "table (default), json (one object a line) or csv"},
@@ -23,6 +23,7 @@ static const struct option_spec option_specs[] = {
     {"--to", "TS", "end of a range, not included"},
     {"--speed", "X", "replay: X times as fast as it was, or max (default)"},
     {"--digest", NULL, "replay: add a digest of the whole book after each event"},
+    {"--every", "DUR", "sample: the time from one point to the next, like 100ms, 10s, 1h"},
     {"--before", "TS", "prune: drop the days that end before this time"},
 };
 
@@ -47,6 +48,9 @@ static const struct command commands[] = {
     {{"replay", "replay SYM [--from TS] [--to TS] [--speed X|max] [--digest]",
          "every event of a range as it was sent"},
         command_replay, true, STORE_READ},
+    {{"sample", "sample SYM --every DUR [--from TS] [--to TS] [--depth N]",
+         "best bid and ask, and depth, on a grid of times"},
+        command_sample, true, STORE_READ},
     {{"prune", "prune --before TS", "drop whole days, leaving a mark that coverage shows"},
         command_prune, false, STORE_MANAGE},
     {{"backup", "backup DIR", "copy the store, compactly, beside a running logger"}, command_backup,

@@ -584,27 +584,35 @@ static inline void sim_expect_book(
 
 #define SIM_EXPECT_BOOK(symbol, expected) sim_expect_book(symbol, expected, __FILE__, __LINE__)
 
-static inline void sim_frame_text(struct frame_cursor *cursor, struct buffer *text)
+static inline void sim_frame_line(
+    struct frame_cursor *cursor, uint64_t position, const char *words, struct buffer *text)
 {
-        const struct frame_info *info = &cursor->info;
-        struct plain_decoder *decoder = &cursor->reader->decoder;
-        struct bytes block;
+        buffer_printf(text, "%llu epoch %u %s%s\n", (unsigned long long)position,
+            cursor->info.epoch, frame_kind_name(cursor->info.kind), words);
+}
+
+static inline void sim_frame_text(
+    struct frame_cursor *cursor, struct book *book, struct buffer *text)
+{
+        struct decoder *decoder = &cursor->reader->decoder;
         struct event event;
+        char words[80];
         uint64_t position = cursor->position;
-        assert_int_equal(
-            frame_unpack(&cursor->reader->packer, cursor->frame, &cursor->info, &block), 0);
-        assert_int_equal(plain_open(decoder, &info->scale, block), 0);
-        while (plain_next(decoder, &event) > 0) {
-                buffer_printf(text, "%llu epoch %u %s", (unsigned long long)position++, info->epoch,
-                    frame_kind_name(info->kind));
-                if (info->kind == FRAME_IMAGE)
-                        buffer_printf(text, "%s%s %lld", info->flags & FRAME_SYNC ? " sync" : "",
-                            info->flags & FRAME_CORRECTION ? " correction" : "",
-                            (long long)event.last_id);
-                else
-                        buffer_printf(text, " %lld..%lld", (long long)event.first_id,
-                            (long long)event.last_id);
-                buffer_append_text(text, "\n");
+        assert_int_equal(decoder_open(decoder, cursor->frame, &cursor->info), 0);
+        const struct frame_info *info = &cursor->info;
+        if (frame_is_image(info)) {
+                assert_int_equal(info->kind == FRAME_IMAGE ? decoder_image(decoder, book)
+                                                           : decoder_repair(decoder, book),
+                    0);
+                snprintf(words, sizeof(words), "%s%s %lld", info->flags & FRAME_SYNC ? " sync" : "",
+                    info->flags & FRAME_CORRECTION ? " correction" : "", (long long)info->last_id);
+                sim_frame_line(cursor, position, words, text);
+                return;
+        }
+        while (decoder_next(decoder, info->kind == FRAME_HEADLESS ? NULL : book, &event) > 0) {
+                snprintf(words, sizeof(words), " %lld..%lld", (long long)event.first_id,
+                    (long long)event.last_id);
+                sim_frame_line(cursor, position++, words, text);
         }
 }
 
@@ -662,15 +670,18 @@ static inline void sim_expect_record(
         struct buffer text;
         struct reader reader;
         struct frame_cursor cursor;
+        struct book book;
+        book_init(&book);
         recorder_tick(symbol->sim->recorder, sim_wall(symbol->sim));
         const struct recon_stream *stream = sim_read(symbol, &reader);
         buffer_init(&text, 1u << 20);
         int code = frame_seek(&cursor, &reader, stream, 0, 0, false);
         while (!code) {
-                sim_frame_text(&cursor, &text);
+                sim_frame_text(&cursor, &book, &text);
                 code = frame_next(&cursor);
         }
         frame_done(&cursor);
+        book_deinit(&book);
         sim_gaps_text(&reader, stream, &text);
         sim_expect(&text, expected, file, line);
         sim_verify(&reader, stream);

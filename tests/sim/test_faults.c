@@ -47,9 +47,10 @@ static void expect_equal(const struct walk *walk, const struct book *book, const
         }
 }
 
-static int replay_cb(const struct event *event, const struct scale *scale, const struct book *book,
-    uint32_t epoch, void *user)
+static int replay_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
+    const struct book *book, uint32_t epoch, void *user)
 {
+        (void)befores;
         (void)scale, (void)epoch;
         struct walk *walk = user;
         size_t index = walk->next;

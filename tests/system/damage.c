@@ -10,9 +10,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "codec/frame.h"
+#include "codec/decoder.h"
 #include "codec/meta.h"
-#include "codec/plain.h"
 #include "store/layout.h"
 
 struct damage {
@@ -182,59 +181,121 @@ static int flip_byte(struct damage *damage)
 
 /* ---- a frame that is sound in itself, with the ids of its first event lowered ---- */
 
-static int forge_block(const struct frame_info *info, struct bytes block, struct buffer *ret_block)
+/* Everything up to that frame is decoded and encoded again, since a dense frame continues the ones
+ * before it. */
+struct forge {
+        struct decoder decoder;
+        struct frame_packer packer;
+        struct plain_encoder plain;
+        struct token_encoder tokens;
+        struct book book, again;
+        struct frame_info info;
+        struct buffer block;
+};
+
+static void forge_init(struct forge *forge)
 {
-        struct plain_decoder decoder;
-        struct plain_encoder encoder;
-        struct event event;
-        plain_decoder_init(&decoder);
-        plain_encoder_init(&encoder);
-        plain_begin(&encoder, &info->scale);
-        int code = plain_open(&decoder, &info->scale, block);
-        for (uint32_t i = 0; i < info->events && !code; i++) {
-                if (plain_next(&decoder, &event) != 1)
-                        code = ERR_CORRUPT;
-                event.first_id -= i == 0;
-                event.last_id -= i == 0;
-                code = code ? code : plain_add(&encoder, &event);
+        *forge = (struct forge){0};
+        decoder_init(&forge->decoder);
+        frame_packer_init(&forge->packer);
+        plain_encoder_init(&forge->plain);
+        token_encoder_init(&forge->tokens);
+        book_init(&forge->book);
+        book_init(&forge->again);
+        buffer_init(&forge->block, LIMIT_BLOCK_SIZE);
+}
+
+static void forge_deinit(struct forge *forge)
+{
+        decoder_deinit(&forge->decoder);
+        frame_packer_deinit(&forge->packer);
+        plain_encoder_deinit(&forge->plain);
+        token_encoder_deinit(&forge->tokens);
+        book_deinit(&forge->book);
+        book_deinit(&forge->again);
+        buffer_deinit(&forge->block);
+}
+
+static int forge_event(struct forge *forge, const struct event *event, bool first)
+{
+        const struct frame_info *info = &forge->info;
+        if (info->method == METHOD_PLAIN) {
+                if (first)
+                        plain_begin(&forge->plain, &info->scale);
+                return plain_add(&forge->plain, event);
         }
-        plain_finish(&encoder, ret_block);
-        plain_encoder_deinit(&encoder);
-        plain_decoder_deinit(&decoder);
+        if (first)
+                token_begin(&forge->tokens, &info->scale, event);
+        token_add(&forge->tokens, &forge->again, event);
+        return 0;
+}
+
+/* The frame's events, the first one's ids lowered by @lower, into the block. */
+static int forge_changes(struct forge *forge, int64_t lower)
+{
+        struct event event;
+        struct book *book = forge->info.kind == FRAME_HEADLESS ? NULL : &forge->book;
+        int more, code = 0;
+        for (bool first = true; (more = decoder_next(&forge->decoder, book, &event)) > 0 && !code;
+             first = false) {
+                event.first_id -= first ? lower : 0;
+                event.last_id -= first ? lower : 0;
+                code = forge_event(forge, &event, first);
+        }
+        buffer_clear(&forge->block);
+        if (forge->info.method == METHOD_PLAIN)
+                plain_finish(&forge->plain, &forge->block);
+        else
+                token_finish(&forge->tokens, &forge->block);
+        return code ? code : more;
+}
+
+static int forge_frame(struct forge *forge, struct bytes frame, int64_t lower)
+{
+        int code = decoder_open(&forge->decoder, frame, &forge->info);
+        if (code || forge->info.kind != FRAME_IMAGE)
+                return code ? code : forge_changes(forge, lower);
+        code = decoder_image(&forge->decoder, &forge->book);
+        book_copy(&forge->again, &forge->book);
+        token_encoder_reset(&forge->tokens);
         return code;
 }
 
-static int forge_frame(struct bytes frame, struct buffer *ret_frame)
+/* The frame of changes number @n, altered. */
+static int forge_nth(
+    struct damage *damage, struct forge *forge, struct store_key *ret_key, struct buffer *ret_frame)
 {
-        struct frame_packer packer;
-        struct frame_info info;
-        struct bytes block;
-        struct buffer forged;
-        frame_packer_init(&packer);
-        buffer_init(&forged, LIMIT_BLOCK_SIZE);
-        int code = frame_unpack(&packer, frame, &info, &block);
-        code = code ? code : forge_block(&info, block, &forged);
-        if (!code) {
-                info.first_id--;
-                info.last_id -= info.events == 1;
-                code = frame_write(&packer, &info, buffer_bytes(&forged), ret_frame);
+        struct entry entry;
+        unsigned long changes = 0;
+        bool hit = false;
+        int code = 0;
+        for (unsigned long i = 0; !code && !hit; i++) {
+                code = entry_find(damage, STORE_FRAMES, 0, i, &entry);
+                hit = !code && entry_counts(buffer_bytes(&entry.value), FRAME_CHANGES) &&
+                    changes++ == damage->n;
+                code = code ? code : forge_frame(forge, buffer_bytes(&entry.value), hit);
+                *ret_key = entry.key;
+                buffer_deinit(&entry.value);
         }
-        buffer_deinit(&forged);
-        frame_packer_deinit(&packer);
-        return code;
+        if (code)
+                return code;
+        forge->info.first_id--;
+        forge->info.last_id -= forge->info.events == 1;
+        return frame_write(&forge->packer, &forge->info, buffer_bytes(&forge->block), ret_frame);
 }
 
 static int alter_id(struct damage *damage)
 {
-        struct entry entry;
+        struct forge forge;
+        struct store_key key;
         struct buffer forged;
         buffer_init(&forged, 2 * LIMIT_BLOCK_SIZE);
-        int code = entry_find(damage, STORE_FRAMES, FRAME_CHANGES, damage->n, &entry);
-        code = code ? code : forge_frame(buffer_bytes(&entry.value), &forged);
-        code = code ? code : print_frame(entry.key, buffer_bytes(&forged));
+        forge_init(&forge);
+        int code = forge_nth(damage, &forge, &key, &forged);
+        code = code ? code : print_frame(key, buffer_bytes(&forged));
         if (!code)
-                entry_put(damage, STORE_FRAMES, entry.key, buffer_bytes(&forged));
-        buffer_deinit(&entry.value);
+                entry_put(damage, STORE_FRAMES, key, buffer_bytes(&forged));
+        forge_deinit(&forge);
         buffer_deinit(&forged);
         return code;
 }

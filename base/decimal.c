@@ -138,23 +138,49 @@ int decimal_digits(const char *text, size_t size)
         return parts.exponent < 0 ? -parts.exponent : 0;
 }
 
+/* The last @count digits of @value, two at a time. */
+static void write_digits(char *text, size_t count, uint64_t value)
+{
+        static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                    "25262728293031323334353637383940414243444546474849"
+                                    "50515253545556575859606162636465666768697071727374"
+                                    "75767778798081828384858687888990919293949596979899";
+        for (; count >= 2; value /= 100) {
+                count -= 2;
+                memcpy(text + count, pairs + 2 * (value % 100), 2);
+        }
+        if (count)
+                text[0] = (char)('0' + value % 10);
+}
+
+static size_t count_digits(uint64_t value)
+{
+        size_t count = 1;
+        for (; value >= 10000; value /= 10000)
+                count += 4;
+        return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 size_t decimal_format(int64_t value, unsigned digits, bool fixed, char *ret_text)
 {
-        char reversed[DECIMAL_TEXT_SIZE];
-        size_t count = 0, size = 0;
         uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-        for (; rest || count <= digits; rest /= 10)
-                reversed[count++] = (char)('0' + rest % 10);
-        size_t skip = 0;
-        while (!fixed && skip < digits && reversed[skip] == '0')
-                skip++;
+        size_t size = 0, count = count_digits(rest);
+        count = count > digits ? count : digits + 1;
         if (value < 0)
                 ret_text[size++] = '-';
-        for (size_t i = count; i-- > skip;) {
-                ret_text[size++] = reversed[i];
-                if (i == digits && digits > skip)
-                        ret_text[size++] = '.';
+        write_digits(ret_text + size, count, rest);
+        size += count - digits;
+        if (digits) {
+                memmove(ret_text + size + 1, ret_text + size, digits);
+                ret_text[size] = '.';
+                size += digits + 1;
         }
+        while (!fixed && digits && ret_text[size - 1] == '0') {
+                size--;
+                digits--;
+        }
+        if (!fixed && !digits && ret_text[size - 1] == '.')
+                size--;
         ret_text[size] = '\0';
         return size;
 }

@@ -22,15 +22,26 @@ void decoder_deinit(struct decoder *decoder)
         *decoder = (struct decoder){0};
 }
 
+bool decoder_continues(const struct decoder *decoder, const struct frame_info *info)
+{
+        return info->kind == FRAME_IMAGE || info->method == METHOD_PLAIN ||
+            (info->segment == decoder->segment && info->method == decoder->method);
+}
+
 int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info *ret_info)
 {
         struct bytes block;
         int code = frame_unpack(&decoder->packer, frame, ret_info, &block);
+        if (!code && !decoder_continues(decoder, ret_info))
+                code = ERR_CORRUPT;
         if (code)
                 return code;
         decoder->info = *ret_info;
-        if (ret_info->kind == FRAME_IMAGE)
+        if (ret_info->kind == FRAME_IMAGE) {
                 token_decoder_reset(&decoder->tokens);
+                decoder->segment = ret_info->segment;
+                decoder->method = ret_info->method;
+        }
         struct event first = {.first_id = ret_info->first_id,
             .event_time_ns = ret_info->first_event_time_ns,
             .receive_time_ns = ret_info->first_receive_time_ns};
@@ -95,18 +106,23 @@ int decoder_next(struct decoder *decoder, struct book *book, struct event *ret_e
                                                     : next_tokens(decoder, book, ret_event);
 }
 
-/* The one event of an image or a repair, and what the frame's head tells of the book. */
-static int decoder_book(struct decoder *decoder, struct book *book)
+void decoder_take_horizon(const struct decoder *decoder, struct book *book)
 {
         const struct frame_info *info = &decoder->info;
-        struct event event;
-        if (decoder_next(decoder, book, &event) != 1)
-                return ERR_CORRUPT;
         for (enum side s = 0; s < SIDES; s++) {
                 book->bounded[s] = info->flags & (FRAME_BOUNDED_BID << s);
                 book->horizon[s] = info->horizon[s];
         }
-        book->id = info->last_id;
+}
+
+/* The one event of an image or a repair, and what the frame's head tells of the book. */
+static int decoder_book(struct decoder *decoder, struct book *book)
+{
+        struct event event;
+        if (decoder_next(decoder, book, &event) != 1)
+                return ERR_CORRUPT;
+        decoder_take_horizon(decoder, book);
+        book->id = decoder->info.last_id;
         return decoder_next(decoder, book, &event) == 0 ? 0 : ERR_CORRUPT;
 }
 

@@ -15,6 +15,8 @@ struct decoder {
         struct plain_decoder plain;
         struct token_decoder tokens;
         struct frame_info info; /* of the open frame */
+        uint64_t segment;       /* whose image was opened last ... */
+        uint8_t method;         /* ... and how it was coded: dense frames must go on from there */
         struct level *levels;   /* of the newest event, and what stood at each price before */
         int64_t *befores;
         size_t capacity;
@@ -23,8 +25,12 @@ struct decoder {
 void decoder_init(struct decoder *decoder);
 void decoder_deinit(struct decoder *decoder);
 
+/* Can a frame with that head be decoded now? Dense ones need the image of their segment, coded
+ * alike, and all frames since. */
+bool decoder_continues(const struct decoder *decoder, const struct frame_info *info);
+
 /* Unpack and begin to read @frame, which may go when this has returned. An image begins a segment.
- * ERR_CORRUPT, ERR_VERSION. */
+ * ERR_CORRUPT (also a frame that does not continue), ERR_VERSION. */
 int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info *ret_info);
 
 /* 1 and the next event, its levels borrowed until the next call; 0 at the end; ERR_CORRUPT. It is
@@ -37,6 +43,9 @@ int decoder_image(struct decoder *decoder, struct book *book);
 
 /* The repair of an open frame: @book is mended by it. ERR_CORRUPT. */
 int decoder_repair(struct decoder *decoder, struct book *book);
+
+/* The horizon that the open frame, an image or a repair, tells of becomes the book's. */
+void decoder_take_horizon(const struct decoder *decoder, struct book *book);
 
 /* What stood at the price of each level of the newest event before it, bids first; where it was
  * applied to a book. */

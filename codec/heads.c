@@ -66,9 +66,11 @@ CODEC_INLINE void code_unusual(struct heads *heads, struct head_facts *facts, co
         facts->time_unit = units / UNITS % UNITS;
         facts->delay_unit = units % UNITS;
         facts->failed |= units >= UNITS * UNITS;
+        uint64_t flags = event->flags;
         if (facts->bits & HEAD_FLAGS)
-                event->flags = (uint32_t)number_code(
-                    column, &heads->bits, event->flags, &facts->failed, decoding);
+                flags = number_code(column, &heads->bits, flags, &facts->failed, decoding);
+        facts->failed |= flags > UINT32_MAX;
+        event->flags = (uint32_t)flags;
         int64_t next = sum(heads->last_id, 1), jump = difference(event->first_id, next);
         if (facts->bits & HEAD_JUMP)
                 jump = signed_code(column, &heads->bits, jump, &facts->failed, decoding);

@@ -66,8 +66,7 @@ struct price_base {
         int64_t price;    /* of the neighbour */
         bool up;          /* counted towards higher prices */
         bool first;       /* nothing before: counted from the level behind it */
-        bool bounded;     /* there is a neighbour on the other side too ... */
-        uint64_t between; /* ... so far away */
+        uint64_t between; /* how far apart levels lie there: what a model may guess from */
 };
 
 /* The place of a price that is a multiple of @unit, counted from @base; wraps, so that any price

@@ -204,6 +204,30 @@ int mark_read(struct bytes in, struct mark_record *ret_mark)
         return 0;
 }
 
+void archive_write(struct buffer *out, const struct archive_record *archive)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_signed(out, archive->images);
+        write_signed(out, archive->image_bytes);
+        write_signed(out, archive->change_bytes);
+}
+
+int archive_read(struct bytes in, struct archive_record *ret_archive)
+{
+        struct byte_reader reader;
+        struct archive_record archive;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        archive.images = read_signed(&reader);
+        archive.image_bytes = read_signed(&reader);
+        archive.change_bytes = read_signed(&reader);
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_archive = archive;
+        return 0;
+}
+
 const char *gap_cause_name(unsigned cause)
 {
         static const char *const names[GAP_CAUSES] = {"sequence", "disconnect", "crossed", "silent",

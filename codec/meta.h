@@ -92,6 +92,11 @@ struct mark_record {
         uint64_t image_bytes, change_bytes;
 };
 
+/* What archiving has changed of a day's frames: to be added to the counters of its mark. */
+struct archive_record {
+        int64_t images, image_bytes, change_bytes;
+};
+
 void stream_name_write(struct buffer *out, const struct stream_name *name);
 int stream_name_read(struct bytes in, struct stream_name *ret_name);
 void gap_write(struct buffer *out, const struct gap_record *gap);
@@ -100,6 +105,8 @@ void epoch_write(struct buffer *out, const struct epoch_record *epoch);
 int epoch_read(struct bytes in, struct epoch_record *ret_epoch);
 void mark_write(struct buffer *out, const struct mark_record *mark);
 int mark_read(struct bytes in, struct mark_record *ret_mark);
+void archive_write(struct buffer *out, const struct archive_record *archive);
+int archive_read(struct bytes in, struct archive_record *ret_archive);
 
 const char *gap_cause_name(unsigned cause);
 const char *stream_kind_name(unsigned kind);

@@ -14,7 +14,7 @@
 struct packer {
         void *compress; /* contexts of the library, kept for speed */
         void *expand;
-        struct buffer scratch[4];
+        struct buffer scratch[5];
 };
 
 void packer_init(struct packer *packer);

@@ -1,5 +1,5 @@
 /* Included by the file of a dense method, after its code_* functions: see levels.h. CODER is its
- * coder, with members units and failed. */
+ * coder, with members units, spacing and failed. */
 
 /* A level that the book lacks: how its price is told. Prices off the grid are told raw. */
 static inline enum price_class class_of_price(
@@ -17,16 +17,28 @@ static inline enum price_class class_of_price(
         return price % units[PRICE_THOUSAND] ? PRICE_HUNDRED : PRICE_THOUSAND;
 }
 
-static inline struct price_base base_of_price(const struct book_walk *walk, enum side side)
+/* Between two levels it is known how far they lie apart; behind the last one it is guessed from the
+ * prices that came there before. */
+static inline struct price_base base_of_price(
+    const CODER *coder, const struct book_walk *walk, enum side side)
 {
         bool has_next = !book_walk_at_end(walk);
-        int64_t next = has_next ? book_key(side, book_walk_key(walk)) : 0;
+        int64_t next = has_next ? book_walk_key(walk) : 0;
         if (!walk->has_previous)
-                return (struct price_base){next, !has_next || side == SIDE_BID, true, false, 0};
-        int64_t previous = book_key(side, walk->previous_key);
-        int64_t between =
-            side == SIDE_ASK ? difference(next, previous) : difference(previous, next);
-        return (struct price_base){previous, side == SIDE_ASK, false, has_next, (uint64_t)between};
+                return (struct price_base){
+                    has_next ? book_key(side, next) : 0, !has_next || side == SIDE_BID, true, 0};
+        uint64_t between =
+            has_next ? (uint64_t)difference(next, walk->previous_key) : coder->spacing;
+        return (struct price_base){
+            book_key(side, walk->previous_key), side == SIDE_ASK, false, between};
+}
+
+/* The mean distance of the prices behind the last level, the newest counting a quarter. */
+static inline void note_spacing(CODER *coder, const struct book_walk *walk, int64_t key)
+{
+        if (walk->has_previous && book_walk_at_end(walk))
+                coder->spacing =
+                    (3 * coder->spacing + (uint64_t)difference(key, walk->previous_key)) / 4;
 }
 
 CODEC_INLINE int64_t code_price(CODER *coder, const struct book_walk *walk, enum side side,
@@ -37,7 +49,7 @@ CODEC_INLINE int64_t code_price(CODER *coder, const struct book_walk *walk, enum
                 return book_key(side, sum(walk->previous_key, unit));
         if (class == PRICE_LAST_TICK)
                 return book_key(side, difference(book_walk_key(walk), unit));
-        struct price_base base = base_of_price(walk, side);
+        struct price_base base = base_of_price(coder, walk, side);
         bool on_grid = true;
         uint64_t distance = 0;
         if (!decoding) {
@@ -106,6 +118,7 @@ CODEC_INLINE bool code_new(CODER *coder, struct book_walk *walk, enum side side,
                 quantity = 0;
                 *ret_before = 0;
         }
+        note_spacing(coder, walk, key);
         if (step->kind == STEP_INSERT) {
                 quantity = code_insert(coder, quantity, decoding);
                 if (decoding && !quantity)
@@ -145,6 +158,7 @@ CODEC_INLINE bool code_side(CODER *coder, struct book *book, enum side side,
         if (!count)
                 return true;
         book_walk_begin(&walk, book, side);
+        coder->spacing = 0;
         for (uint32_t i = 0; i < count && good; i++) {
                 uint32_t at = reversed ? count - 1 - i : i;
                 struct level level = {0};

@@ -81,8 +81,8 @@ CODEC_INLINE unsigned bit_length(uint64_t value)
 
 CODEC_INLINE unsigned gap_class(const struct price_base *base, int64_t unit)
 {
-        if (!base->bounded)
-                return base->first ? TOKEN_GAP_FIRST : TOKEN_GAP_OPEN;
+        if (base->first)
+                return TOKEN_GAP_FIRST;
         unsigned gap = bit_length(base->between), one = bit_length((uint64_t)unit);
         unsigned class = gap > one ? gap - one : 0;
         return class < TOKEN_GAP_CLASSES ? class : TOKEN_GAP_CLASSES - 1;
@@ -149,6 +149,10 @@ CODEC_INLINE int64_t code_ranked(struct token_coder *coder, struct column *colum
         *mode = symbol % modes;
         if (!bucket)
                 return code_value(coder, value, decoding);
+        if (decoding && bucket >= BUCKETS) {
+                coder->failed = true;
+                return 0;
+        }
         place = bucket_base(bucket) |
             bits_code_long(&coder->bits, place, bucket_bits(bucket), &coder->failed, decoding);
         if (decoding && place > coder->ranks.count) {
@@ -352,7 +356,7 @@ size_t token_size(struct token_encoder *encoder)
 
 size_t token_event_size(const struct event *event)
 {
-        return 64 + (size_t)event_level_count(event) * 32;
+        return 64 + (size_t)event_level_count(event) * 28;
 }
 
 void token_finish(struct token_encoder *encoder, struct buffer *block)

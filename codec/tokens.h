@@ -15,11 +15,8 @@
 #define TOKEN_LEFT_CLASSES 5
 #define TOKEN_DEPTH_CLASSES 2
 #define TOKEN_STEP_CONTEXTS (TOKEN_LEFT_CLASSES * TOKEN_DEPTH_CLASSES)
-/* Octaves of the gap between the neighbours, in units of the price; then two more: nothing behind,
- * nothing before. */
-#define TOKEN_GAP_CLASSES 12
-#define TOKEN_GAP_OPEN TOKEN_GAP_CLASSES
-#define TOKEN_GAP_FIRST (TOKEN_GAP_OPEN + 1)
+#define TOKEN_GAP_CLASSES 12 /* octaves of the space between levels, in units of the price */
+#define TOKEN_GAP_FIRST TOKEN_GAP_CLASSES /* nothing before: counted from the other side */
 
 enum token_column {
         TOKEN_STEPS,
@@ -40,6 +37,7 @@ struct token_coder {
         struct bit_column bits;
         struct ranks ranks;
         struct price_units units;
+        uint64_t spacing;
         bool failed;
 };
 

@@ -120,6 +120,15 @@ static inline void write_varint(struct buffer *buffer, uint64_t value)
         buffer->size += size;
 }
 
+/* Bytes that write_varint appends. */
+static inline size_t varint_size(uint64_t value)
+{
+        size_t size = 1;
+        for (; value >= 0x80; value >>= 7)
+                size++;
+        return size;
+}
+
 static inline void write_signed(struct buffer *buffer, int64_t value)
 {
         write_varint(buffer, zigzag(value));

@@ -22,9 +22,10 @@ int load_image(struct frame_cursor *cursor, struct book *book, struct error *err
 /* The repair under the cursor mends the book. */
 int apply_repair(struct frame_cursor *cursor, struct book *book, struct error *error);
 
-/* Open frames were sealed into the one under the cursor since the first of its events were read:
- * take the book back to where that frame begins. */
-int rejoin_segment(struct frame_cursor *cursor, struct book *book, struct error *error);
+/* open_frame for changes. Where frames were sealed or archived under the reader, so that the one
+ * under the cursor does not go on from the last one read, its segment is read again from the image
+ * on: @book then stands where the frame begins. */
+int join_frame(struct frame_cursor *cursor, struct book *book, struct error *error);
 
 /* Does the frame under the cursor go on at @expected? An image before it may have been thinned out.
  */
@@ -45,6 +46,11 @@ static inline uint64_t cursor_begin(const struct frame_cursor *cursor)
 
 /* @error names the frame under the cursor. Returns @code. */
 int place_error(struct error *error, int code, const struct frame_cursor *cursor, const char *what);
+
+/* The stream's mark of one day, with what archiving has changed of its counters. ERR_NOT_FOUND,
+ * ERR_CORRUPT, ERR_VERSION, ERR_IO. */
+int day_mark(struct store *store, uint32_t number, uint32_t day, struct mark_record *ret_mark,
+    struct error *error);
 
 /* Is there a record of a gap between these two positions? */
 bool gap_spans(const struct gap_list *gaps, uint64_t from_position, uint64_t to_position);

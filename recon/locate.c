@@ -232,13 +232,14 @@ int load_image(struct frame_cursor *cursor, struct book *book, struct error *err
 
 int apply_repair(struct frame_cursor *cursor, struct book *book, struct error *error)
 {
-        int code = open_frame(cursor, error);
+        int code = join_frame(cursor, book, error);
         if (!code && decoder_repair(&cursor->reader->decoder, book))
                 code = place_error(error, ERR_CORRUPT, cursor, "its repair is damaged");
         return code;
 }
 
-int rejoin_segment(struct frame_cursor *cursor, struct book *book, struct error *error)
+/* The book as it stands before the frame under the cursor. */
+static int read_segment(struct frame_cursor *cursor, struct book *book, struct error *error)
 {
         struct frame_cursor before;
         struct event event;
@@ -257,8 +258,17 @@ int rejoin_segment(struct frame_cursor *cursor, struct book *book, struct error 
                 code = code ? code : more;
         }
         frame_done(&before);
-        return code ? place_error(error, ERR_CORRUPT, cursor, "its segment cannot be read again")
-                    : open_frame(cursor, error);
+        return code
+            ? place_error(error, ERR_CORRUPT, cursor, "frames between it and its image are missing")
+            : 0;
+}
+
+int join_frame(struct frame_cursor *cursor, struct book *book, struct error *error)
+{
+        int code = 0;
+        if (cursor->skip || !decoder_continues(&cursor->reader->decoder, &cursor->info))
+                code = read_segment(cursor, book, error);
+        return code ? code : open_frame(cursor, error);
 }
 
 static int apply_events(
@@ -276,13 +286,22 @@ static int apply_events(
         return 0;
 }
 
+static bool frame_is_spent(const struct frame_cursor *cursor)
+{
+        struct book none;
+        struct event event;
+        book_init(&none);
+        bool spent = decoder_next(&cursor->reader->decoder, &none, &event) == 0;
+        book_deinit(&none);
+        return spent;
+}
+
 /* All of a frame before the last one; of the last one the events up to @at_ns. */
 static int apply_frame(struct frame_cursor *cursor, bool last, int64_t at_ns,
     enum recon_clock clock, struct recon_book *book, uint64_t *ret_position, struct error *error)
 {
         bool received = clock == CLOCK_RECEIVE;
-        int code =
-            cursor->skip ? rejoin_segment(cursor, &book->book, error) : open_frame(cursor, error);
+        int code = join_frame(cursor, &book->book, error);
         const struct frame_info *info = &cursor->info;
         uint32_t count = info->events;
         bool cut = (received ? info->last_receive_time_ns : info->max_event_time_ns) > at_ns;
@@ -291,6 +310,8 @@ static int apply_frame(struct frame_cursor *cursor, bool last, int64_t at_ns,
                 code = place_error(error, ERR_CORRUPT, cursor, "it is damaged (an event's head)");
         if (!code)
                 code = apply_events(cursor, count, book, error);
+        if (!code && count == info->events && !frame_is_spent(cursor))
+                code = place_error(error, ERR_CORRUPT, cursor, "it holds more than its head says");
         *ret_position = cursor->position + count - 1;
         return code;
 }
@@ -417,34 +438,41 @@ static enum book_status status_at(const struct frame_cursor *target, const struc
             : STATUS_OK;
 }
 
-int recon_book_at(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
-    enum recon_clock clock, struct recon_book *ret_book, struct error *error)
+static int locate_and_rebuild(struct reader *reader, const struct recon_stream *stream,
+    struct recon_book *book, enum recon_clock clock, struct error *error)
 {
         struct frame_cursor target;
         uint64_t position = 0;
-        struct recon_book *book = ret_book;
-        book_clear(&book->book);
-        *book = (struct recon_book){.book = book->book,
-            .status = STATUS_EMPTY,
-            .at_ns = at_ns,
-            .last_id = -1,
-            .scale = {.tick = 1, .lot = 1}};
+        int64_t at_ns = book->at_ns;
         int code = locate_frame(reader, stream, at_ns, clock, &target);
-        if (code == ERR_NOT_FOUND) {
-                frame_done(&target);
-                return 0;
-        }
         if (code == ERR_CORRUPT)
                 error_set(error, code,
                     "%s:%s: frames near that time are missing or damaged: run obrebuild verify",
                     stream->name.exchange, stream->name.symbol);
-        else if (code)
+        else if (code && code != ERR_NOT_FOUND)
                 error_set(error, code, "%s:%s: %s", stream->name.exchange, stream->name.symbol,
                     error_name(code));
-        else
+        else if (!code)
                 code = rebuild(&target, at_ns, clock, book, &position, error);
         if (!code)
                 book->status = status_at(&target, book, position, clock);
         frame_done(&target);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* A second try: frames may have been archived between the finding and the reading. */
+int recon_book_at(struct reader *reader, const struct recon_stream *stream, int64_t at_ns,
+    enum recon_clock clock, struct recon_book *ret_book, struct error *error)
+{
+        int code = ERR_CORRUPT;
+        for (int attempt = 0; attempt < 2 && code == ERR_CORRUPT; attempt++) {
+                book_clear(&ret_book->book);
+                *ret_book = (struct recon_book){.book = ret_book->book,
+                    .status = STATUS_EMPTY,
+                    .at_ns = at_ns,
+                    .last_id = -1,
+                    .scale = {.tick = 1, .lot = 1}};
+                code = locate_and_rebuild(reader, stream, ret_book, clock, error);
+        }
         return code;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "recon/recon.h"
+#include "recon/internal.h"
 #include "store/layout.h"
 
 #define TXN_AGE_NS NS_PER_S /* a read transaction lives no longer: it would pin pages */
@@ -71,28 +71,47 @@ static void mark_add(struct recon_stream *stream, const struct mark_record *day)
         stream->recorded = true;
 }
 
+int day_mark(struct store *store, uint32_t number, uint32_t day, struct mark_record *ret_mark,
+    struct error *error)
+{
+        const struct store_ops *ops = store->ops;
+        struct store_txn txn;
+        struct bytes value;
+        struct mark_record mark;
+        struct archive_record archive = {0};
+        int code = ops->begin(store, day, false, &txn, error);
+        if (code)
+                return code;
+        code = ops->get(&txn, STORE_MARKS, key_mark(number), &value);
+        code = code ? code : mark_read(value, &mark);
+        int archived = code ? code : ops->get(&txn, STORE_MARKS, key_archive(number), &value);
+        if (!code && archived != ERR_NOT_FOUND)
+                code = archived ? archived : archive_read(value, &archive);
+        ops->abort(&txn);
+        if (code)
+                return code;
+        mark.images += (uint64_t)archive.images;
+        mark.image_bytes += (uint64_t)archive.image_bytes;
+        mark.change_bytes += (uint64_t)archive.change_bytes;
+        *ret_mark = mark;
+        return 0;
+}
+
 /* Days that were announced but not written, or were dropped since, are left out. */
 static int read_marks(struct reader *reader, struct recon_stream *stream, struct error *error)
 {
-        const struct store_ops *ops = reader->store->ops;
         size_t kept = 0;
         for (size_t i = 0; i < stream->day_count; i++) {
-                struct store_txn txn;
-                struct bytes value;
                 struct mark_record mark;
-                int code = ops->begin(reader->store, stream->days[i], false, &txn, error);
+                error->code = 0;
+                int code = day_mark(reader->store, stream->number, stream->days[i], &mark, error);
                 if (code == ERR_NOT_FOUND)
                         continue;
                 if (code)
-                        return code;
-                code = ops->get(&txn, STORE_MARKS, key_mark(stream->number), &value);
-                code = code ? code : mark_read(value, &mark);
-                ops->abort(&txn);
-                if (code == ERR_NOT_FOUND)
-                        continue;
-                if (code)
-                        return error_set(error, code, "%s:%s: its mark cannot be read: %s",
-                            stream->name.exchange, stream->name.symbol, error_name(code));
+                        return error->code
+                            ? code
+                            : error_set(error, code, "%s:%s: its mark cannot be read: %s",
+                                  stream->name.exchange, stream->name.symbol, error_name(code));
                 mark_add(stream, &mark);
                 stream->days[kept++] = stream->days[i];
         }

@@ -55,8 +55,7 @@ static int replay_changes(struct replay *replay, struct frame_cursor *cursor, st
         int more;
         if (!replay->has_book || replay->epoch != cursor->info.epoch)
                 return place_error(error, ERR_CORRUPT, cursor, "the image of its epoch is missing");
-        int code =
-            cursor->skip ? rejoin_segment(cursor, &replay->book, error) : open_frame(cursor, error);
+        int code = join_frame(cursor, &replay->book, error);
         if (code)
                 return code;
         while ((more = decoder_next(decoder, &replay->book, &event)) > 0) {

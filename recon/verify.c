@@ -175,10 +175,12 @@ static void verify_changes(struct verify *verify, const struct frame_info *info)
                 count_events(verify, 1, event_level_count(&event));
         }
         verify->epoch = last_epoch;
-        if (more)
+        if (more) {
                 problem_at(verify, verify->cursor.position, "an event cannot be decoded");
-        else
+                verify->book_known &= headless;
+        } else {
                 check_sums(verify, &sums, info);
+        }
 }
 
 /* ---- images ---- */
@@ -229,10 +231,12 @@ static void verify_repair(struct verify *verify, const struct frame_info *info)
         struct error error;
         if (!verify->book_known)
                 return;
-        if (!verify->has_book || info->epoch != verify->book_epoch)
-                problem_at(verify, verify->cursor.position, "a repair without an image before it");
-        else if (apply_repair(&verify->cursor, &verify->book, &error))
-                problem_at(verify, verify->cursor.position, "its repair cannot be decoded");
+        bool based = verify->has_book && info->epoch == verify->book_epoch;
+        if (based && !apply_repair(&verify->cursor, &verify->book, &error))
+                return;
+        problem_at(verify, verify->cursor.position,
+            based ? "its repair cannot be decoded" : "a repair without an image before it");
+        verify->book_known = false;
 }
 
 /* ---- frames and days ---- */
@@ -281,15 +285,26 @@ static void verify_content(struct verify *verify, const struct frame_info *info)
                 verify_changes(verify, info);
 }
 
+/* What does not hang on frames before it, or on ones that are known, is opened to be decoded. */
+static int verify_open(struct verify *verify, struct error *error)
+{
+        struct frame_cursor *cursor = &verify->cursor;
+        bool dense = !cursor->code && cursor->info.method != METHOD_PLAIN &&
+            cursor->info.kind != FRAME_IMAGE;
+        if (dense && !verify->book_known)
+                return frame_read(cursor->frame, &cursor->info);
+        if (!cursor->code && cursor->info.kind == FRAME_CHANGES && verify->has_book)
+                return join_frame(cursor, &verify->book, error);
+        return open_frame(cursor, error);
+}
+
 static void verify_frame(struct verify *verify)
 {
         struct error error;
         check_position(verify);
         verify->result->frames++;
         verify->day_frames++;
-        bool rejoin = verify->cursor.skip && verify->cursor.info.kind == FRAME_CHANGES;
-        int code = rejoin ? rejoin_segment(&verify->cursor, &verify->book, &error)
-                          : open_frame(&verify->cursor, &error);
+        int code = verify_open(verify, &error);
         const struct frame_info *info = &verify->cursor.info;
         if (code) {
                 problem_at(verify, verify->cursor.position, "%s",
@@ -312,15 +327,9 @@ static void verify_frame(struct verify *verify)
 
 static bool read_mark(struct verify *verify, struct mark_record *mark)
 {
-        const struct store_ops *ops = verify->reader->store->ops;
-        struct store_txn txn;
-        struct bytes value;
-        if (ops->begin(verify->reader->store, verify->stream->days[verify->day], false, &txn, NULL))
-                return false;
-        bool read = !ops->get(&txn, STORE_MARKS, key_mark(verify->stream->number), &value) &&
-            !mark_read(value, mark);
-        ops->abort(&txn);
-        return read;
+        const struct recon_stream *stream = verify->stream;
+        return !day_mark(
+            verify->reader->store, stream->number, stream->days[verify->day], mark, NULL);
 }
 
 static void check_day_begin(struct verify *verify)

@@ -36,6 +36,12 @@ static inline struct store_key key_mark(uint32_t stream)
         return (struct store_key){stream, 0, 0};
 }
 
+/* Beside the mark, so that archiving and a running logger each write a record of their own. */
+static inline struct store_key key_archive(uint32_t stream)
+{
+        return (struct store_key){stream, 1, 0};
+}
+
 static inline struct store_key key_note(int64_t time_ns)
 {
         return (struct store_key){0, time_ns, 0};

@@ -16,6 +16,8 @@
 #define LIMIT_REST_QUEUE 16384         /* REST requests waiting */
 #define LIMIT_DAYS_OPEN 16             /* day environments that a reader keeps open */
 #define LIMIT_SAMPLE_POINTS 65536      /* points of a grid that wait for late events: 16 MB */
+#define LIMIT_AHEAD_CHUNK (256u << 10) /* bytes that a replay's decoder hands over at once */
+#define LIMIT_AHEAD_CHUNKS 8           /* that it is ahead of the output: 2 MB */
 #define LIMIT_SETTING_SIZE 65536       /* bytes of one setting's value: 3,500 symbols fit */
 #define LIMIT_FILE_SIZE (1u << 20)     /* bytes of a settings file */
 

@@ -1,14 +1,19 @@
 /* obrebuild replay: every event of a range as it was sent. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "recon/ahead.h"
 #include "recon/cli/cli.h"
+
+#define OUTPUT_SIZE 65536                             /* of a write to what is no terminal */
+#define HEAD_SIZE 128                                 /* four numbers and their commas */
+#define LINE_SIZE (HEAD_SIZE + 2 * DECIMAL_TEXT_SIZE) /* of a level in CSV */
+#define PIECE_SIZE 4096 /* lines are handed to stdout so many at once */
 
 struct replay_output {
         struct cli *cli;
@@ -20,11 +25,11 @@ struct replay_output {
         uint64_t events;
 };
 
-static void image_cb(const struct book *book, const struct scale *scale, void *user)
+static void image_cb(uint64_t sum, const struct scale *scale, void *user)
 {
         struct replay_output *output = user;
-        if (output->digest)
-                output->sum = digest_book(book, scale);
+        (void)scale;
+        output->sum = sum;
 }
 
 /* Take out of the sum what the event replaces, put in what it brings. */
@@ -60,31 +65,61 @@ static void pace(struct replay_output *output, int64_t event_time_ns)
         nanosleep(&(struct timespec){wait / NS_PER_S, wait % NS_PER_S}, NULL);
 }
 
+static size_t format_line(const struct event *event, enum side side, uint32_t index,
+    const struct scale *scale, char *ret_text)
+{
+        struct level level = event->levels[side][index];
+        char *at = ret_text;
+        memcpy(at, side == SIDE_BID ? "bid," : "ask,", 4);
+        at += 4;
+        at += decimal_format(level.price, scale->price_digits, scale->fixed, at);
+        *at++ = ',';
+        at += decimal_format(level.quantity, scale->quantity_digits, scale->fixed, at);
+        *at++ = '\n';
+        return (size_t)(at - ret_text);
+}
+
 static void print_event_csv(const struct event *event, const struct scale *scale)
 {
-        static const char *const names[SIDES] = {"bid", "ask"};
-        char price[DECIMAL_TEXT_SIZE], quantity[DECIMAL_TEXT_SIZE];
+        char head[HEAD_SIZE], text[PIECE_SIZE + LINE_SIZE];
+        size_t size = 0;
+        size_t head_size =
+            (size_t)snprintf(head, sizeof(head), "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",",
+                event->event_time_ns, event->receive_time_ns, event->first_id, event->last_id);
         for (enum side s = 0; s < SIDES; s++) {
                 for (uint32_t i = 0; i < event->count[s]; i++) {
-                        decimal_format(
-                            event->levels[s][i].price, scale->price_digits, scale->fixed, price);
-                        decimal_format(event->levels[s][i].quantity, scale->quantity_digits,
-                            scale->fixed, quantity);
-                        printf("%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,%s\n",
-                            event->event_time_ns, event->receive_time_ns, event->first_id,
-                            event->last_id, names[s], price, quantity);
+                        memcpy(text + size, head, head_size);
+                        size += head_size;
+                        size += format_line(event, s, i, scale, text + size);
+                        if (size < PIECE_SIZE)
+                                continue;
+                        fwrite(text, 1, size, stdout);
+                        size = 0;
                 }
         }
+        fwrite(text, 1, size, stdout);
+}
+
+static void print_event_json(const struct replay_output *output, const struct event *event,
+    const struct scale *scale, uint32_t epoch)
+{
+        printf("{\"event_time_ns\":%" PRId64 ",\"receive_time_ns\":%" PRId64
+               ",\"first_id\":%" PRId64 ",\"last_id\":%" PRId64 ",\"epoch\":%u,\"bids\":",
+            event->event_time_ns, event->receive_time_ns, event->first_id, event->last_id, epoch);
+        print_levels(event->levels[SIDE_BID], event->count[SIDE_BID], scale);
+        printf(",\"asks\":");
+        print_levels(event->levels[SIDE_ASK], event->count[SIDE_ASK], scale);
+        if (output->digest)
+                printf(",\"digest\":\"%016" PRIx64 "\"", output->sum);
+        printf("}\n");
 }
 
 static int pass_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
     const struct book *book, uint32_t epoch, void *user)
 {
-        struct replay_output *output = user;
         (void)book;
         (void)epoch;
-        if (output->digest)
-                update_digest(output, event, befores, scale);
+        update_digest(user, event, befores, scale);
         return 0;
 }
 
@@ -98,19 +133,10 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
         pace(output, event->event_time_ns);
         if (++output->events % 10000 == 0)
                 cli_progress(output->cli, "replay: %" PRIu64 " events", output->events);
-        if (output->cli->form == OUTPUT_CSV) {
+        if (output->cli->form == OUTPUT_CSV)
                 print_event_csv(event, scale);
-                return ferror(stdout) ? ERR_STOPPED : 0;
-        }
-        printf("{\"event_time_ns\":%" PRId64 ",\"receive_time_ns\":%" PRId64
-               ",\"first_id\":%" PRId64 ",\"last_id\":%" PRId64 ",\"epoch\":%u,\"bids\":",
-            event->event_time_ns, event->receive_time_ns, event->first_id, event->last_id, epoch);
-        print_levels(event->levels[SIDE_BID], event->count[SIDE_BID], scale);
-        printf(",\"asks\":");
-        print_levels(event->levels[SIDE_ASK], event->count[SIDE_ASK], scale);
-        if (output->digest)
-                printf(",\"digest\":\"%016" PRIx64 "\"", output->sum);
-        printf("}\n");
+        else
+                print_event_json(output, event, scale, epoch);
         return ferror(stdout) ? ERR_STOPPED : 0;
 }
 
@@ -131,11 +157,16 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
         struct replay_output output = {
             .cli = cli, .stream = stream, .digest = options_value(cli->options, "--digest")};
         struct replay_options options = {cli->from_ns, cli->to_ns, cli->clock};
-        struct replay_callbacks callbacks = {event_cb, pass_cb, image_cb, &output};
+        struct ahead_callbacks callbacks = {.event_cb = event_cb, .user = &output};
         struct error error = {0};
         if (read_speed(cli, &output.speed_milli))
                 return cli->worst;
-        int code = recon_replay(&cli->reader, stream, &options, &callbacks, &error);
+        if (output.digest) {
+                callbacks.pass_cb = pass_cb;
+                callbacks.sum_cb = digest_book;
+                callbacks.image_cb = image_cb;
+        }
+        int code = recon_replay_ahead(&cli->reader, stream, &options, &callbacks, &error);
         cli_progress(cli, NULL);
         if (code && code != ERR_STOPPED)
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
@@ -157,9 +188,12 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
 
 int command_replay(struct cli *cli)
 {
+        static char output[OUTPUT_SIZE];
         if (cli->word_count != 1)
                 return cli_fail(
                     cli, EXIT_USAGE, "replay takes one symbol: obrebuild replay binance:BTCUSDT");
+        if (!isatty(STDOUT_FILENO))
+                setvbuf(stdout, output, _IOFBF, sizeof(output));
         if (cli->form == OUTPUT_CSV)
                 printf("event_time_ns,receive_time_ns,first_id,last_id,side,price,quantity\n");
         return cli_each_stream(cli, replay_stream);

@@ -38,30 +38,46 @@ static void format_level(struct level level, const struct scale *scale, char *pr
         decimal_format(level.quantity, scale->quantity_digits, scale->fixed, quantity);
 }
 
+#define PAIR_SIZE (2 * DECIMAL_TEXT_SIZE + 8)
+#define PIECE_SIZE 4096 /* levels are handed to stdout so many bytes at once */
+
+static size_t format_pair(struct level level, const struct scale *scale, bool first, char *ret_text)
+{
+        char *at = ret_text;
+        if (!first)
+                *at++ = ',';
+        *at++ = '[';
+        *at++ = '"';
+        at += decimal_format(level.price, scale->price_digits, scale->fixed, at);
+        *at++ = '"';
+        *at++ = ',';
+        *at++ = '"';
+        at += decimal_format(level.quantity, scale->quantity_digits, scale->fixed, at);
+        *at++ = '"';
+        *at++ = ']';
+        return (size_t)(at - ret_text);
+}
+
 static void print_pair(struct level level, const struct scale *scale, bool first)
 {
-        char text[2 * DECIMAL_TEXT_SIZE + 16];
-        size_t size = 0;
-        if (!first)
-                text[size++] = ',';
-        text[size++] = '[';
-        text[size++] = '"';
-        size += decimal_format(level.price, scale->price_digits, scale->fixed, text + size);
-        text[size++] = '"';
-        text[size++] = ',';
-        text[size++] = '"';
-        size += decimal_format(level.quantity, scale->quantity_digits, scale->fixed, text + size);
-        text[size++] = '"';
-        text[size++] = ']';
-        fwrite(text, 1, size, stdout);
+        char text[PAIR_SIZE];
+        fwrite(text, 1, format_pair(level, scale, first, text), stdout);
 }
 
 void print_levels(const struct level *levels, size_t count, const struct scale *scale)
 {
-        putchar('[');
-        for (size_t i = 0; i < count; i++)
-                print_pair(levels[i], scale, i == 0);
-        putchar(']');
+        char text[PIECE_SIZE + PAIR_SIZE];
+        size_t size = 0;
+        text[size++] = '[';
+        for (size_t i = 0; i < count; i++) {
+                size += format_pair(levels[i], scale, i == 0, text + size);
+                if (size < PIECE_SIZE)
+                        continue;
+                fwrite(text, 1, size, stdout);
+                size = 0;
+        }
+        text[size++] = ']';
+        fwrite(text, 1, size, stdout);
 }
 
 static void print_side(const struct recon_book *book, enum side side, size_t depth)

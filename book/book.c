@@ -1,4 +1,4 @@
-#include "book/walk.h"
+#include "book/book.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "book/walk.h"
 
 #define BOOK_MERGED 48 /* levels that chunks are merged up to: what comes next finds room */
 

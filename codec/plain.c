@@ -187,7 +187,8 @@ static int read_head(const struct plain_state *state, struct byte_reader *heads,
 {
         uint64_t bits = read_varint(heads);
         *ret_on_grid = !(bits & HEAD_OFF_GRID);
-        event->flags = bits & HEAD_FLAGS ? (uint32_t)read_varint(heads) : 0;
+        uint64_t flags = bits & HEAD_FLAGS ? read_varint(heads) : 0;
+        event->flags = (uint32_t)flags;
         int64_t jump = bits & HEAD_ID_JUMP ? read_signed(heads) : 0;
         event->first_id = sum(sum(state->last_id, 1), jump);
         event->last_id = sum(event->first_id, read_signed(heads));
@@ -198,7 +199,8 @@ static int read_head(const struct plain_state *state, struct byte_reader *heads,
                 return ERR_CORRUPT;
         event->receive_time_ns = sum(event->event_time_ns, delay);
         uint64_t bids = read_varint(heads), asks = read_varint(heads);
-        if (heads->failed || bits >> (HEAD_DELAY_SHIFT + 2) || bids > left || asks > left - bids)
+        if (heads->failed || flags > UINT32_MAX || bits >> (HEAD_DELAY_SHIFT + 2) || bids > left ||
+            asks > left - bids)
                 return ERR_CORRUPT;
         event->count[SIDE_BID] = (uint32_t)bids;
         event->count[SIDE_ASK] = (uint32_t)asks;

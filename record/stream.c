@@ -217,8 +217,8 @@ static uint32_t side_changes(
         return count;
 }
 
-/* What turns the stream's book into @now, as one event. false: a whole image is smaller, or it would
- * be no event that the book has room for. */
+/* What turns the stream's book into @now, as one event. false: a whole image is smaller, or it
+ * would be no event that the book has room for. */
 static bool repair_event(
     struct record_stream *stream, const struct book *now, struct event *ret_event)
 {

@@ -1,7 +1,7 @@
 /* Size and speed of the dense methods on one capture, every event compared after decoding.
  *
- *   bench_codec METHOD SECONDS FILE...   METHOD: tokens; blocks of so many seconds; FILE: what
- *                                        bench/events.py wrote, one a symbol of the capture
+ *   bench_codec METHOD SECONDS FILE...   METHOD: tokens, nibbles; blocks of so many seconds; FILE:
+ * what bench/events.py wrote, one a symbol of the capture
  *
  * Sizes count whole frames as they are stored, heads included. Speeds are of one core, best of
  * ROUNDS, unpacking and building the book included. */
@@ -33,7 +33,7 @@ struct symbol {
 };
 
 struct totals {
-        uint64_t events, levels, image_levels, image_bytes, change_bytes, payload_bytes, blocks;
+        uint64_t events, levels, image_levels, image_bytes, change_bytes, blocks;
         int64_t encode_ns, pack_ns, decode_ns, plain_ns;
 };
 
@@ -80,7 +80,6 @@ static struct frame_info info_of(const struct symbol *symbol, uint8_t kind,
 {
         const struct event *last = &events[count - 1];
         struct frame_info info = {.kind = kind,
-            .method = METHOD_TOKENS,
             .flags = kind == FRAME_IMAGE ? FRAME_SYNC : FRAME_TIMED,
             .scale = symbol->file.scale,
             .epoch = 1,
@@ -101,7 +100,9 @@ static struct frame_info info_of(const struct symbol *symbol, uint8_t kind,
 }
 
 struct bench_encoder {
+        uint8_t method;
         struct token_encoder tokens;
+        struct nibble_encoder nibbles;
         struct frame_packer packer;
         struct book book;
         struct buffer raw;
@@ -109,17 +110,37 @@ struct bench_encoder {
         bool count;
 };
 
+static void reset(struct bench_encoder *encoder)
+{
+        token_encoder_reset(&encoder->tokens);
+        nibble_encoder_reset(&encoder->nibbles);
+}
+
+static void encode_events(struct bench_encoder *encoder, const struct scale *scale,
+    const struct event *events, size_t count)
+{
+        buffer_clear(&encoder->raw);
+        if (encoder->method == METHOD_TOKENS) {
+                token_begin(&encoder->tokens, scale, events);
+                for (size_t i = 0; i < count; i++)
+                        token_add(&encoder->tokens, &encoder->book, &events[i]);
+                token_finish(&encoder->tokens, &encoder->raw);
+                return;
+        }
+        nibble_begin(&encoder->nibbles, scale, events);
+        for (size_t i = 0; i < count; i++)
+                nibble_add(&encoder->nibbles, &encoder->book, &events[i]);
+        nibble_finish(&encoder->nibbles, &encoder->raw);
+}
+
 static void encode_block(struct bench_encoder *encoder, struct symbol *symbol, uint8_t kind,
     const struct event *events, size_t first, size_t count, int64_t running_max_ns)
 {
         struct frame_info info = info_of(symbol, kind, events, count, running_max_ns);
         struct block *block = &symbol->blocks[symbol->block_count++];
         int64_t begin = cpu_ns();
-        buffer_clear(&encoder->raw);
-        token_begin(&encoder->tokens, &symbol->file.scale, events);
-        for (size_t i = 0; i < count; i++)
-                token_add(&encoder->tokens, &encoder->book, &events[i]);
-        token_finish(&encoder->tokens, &encoder->raw);
+        info.method = encoder->method;
+        encode_events(encoder, &symbol->file.scale, events, count);
         int64_t encoded = cpu_ns();
         *block = (struct block){symbol->frames.size, 0, first, count};
         if (frame_write(&encoder->packer, &info, buffer_bytes(&encoder->raw), &symbol->frames))
@@ -137,10 +158,10 @@ static void encode_symbol(struct bench_encoder *encoder, struct symbol *symbol, 
         symbol->block_count = 0;
         buffer_clear(&symbol->frames);
         book_clear(&encoder->book);
-        token_encoder_reset(&encoder->tokens);
+        reset(encoder);
         symbol->image = image_event(&file->image);
         encode_block(encoder, symbol, FRAME_IMAGE, &symbol->image, 0, 1, 0);
-        token_encoder_reset(&encoder->tokens);
+        reset(encoder);
         for (size_t first = 0, end; first < file->event_count; first = end) {
                 end = block_end(file, first, block_ns);
                 encode_block(encoder, symbol, FRAME_CHANGES, &file->events[first], first,
@@ -269,15 +290,16 @@ static void count_sizes(const struct symbol *symbol, struct totals *totals)
         totals->image_levels += event_level_count(&symbol->image);
 }
 
-static void measure(struct symbol *symbol, int64_t block_ns, struct totals *totals)
+static void measure(struct symbol *symbol, uint8_t method, int64_t block_ns, struct totals *totals)
 {
         struct totals best = {.encode_ns = INT64_MAX, .pack_ns = INT64_MAX, .decode_ns = INT64_MAX};
         for (int round = 0; round < ROUNDS; round++) {
                 struct totals now = {0};
-                struct bench_encoder encoder = {.totals = &now};
+                struct bench_encoder encoder = {.totals = &now, .method = method};
                 struct decoder decoder;
                 struct book book;
                 token_encoder_init(&encoder.tokens);
+                nibble_encoder_init(&encoder.nibbles);
                 frame_packer_init(&encoder.packer);
                 book_init(&encoder.book);
                 book_init(&book);
@@ -298,6 +320,7 @@ static void measure(struct symbol *symbol, int64_t block_ns, struct totals *tota
                 book_deinit(&encoder.book);
                 frame_packer_deinit(&encoder.packer);
                 token_encoder_deinit(&encoder.tokens);
+                nibble_encoder_deinit(&encoder.nibbles);
         }
         totals->encode_ns += best.encode_ns;
         totals->pack_ns += best.pack_ns;
@@ -314,13 +337,14 @@ static void print(const char *name, uint64_t value)
 int main(int argc, char **argv)
 {
         struct totals totals = {0};
-        if (argc < 4 || strcmp(argv[1], "tokens"))
-                fail("usage: bench_codec tokens SECONDS FILE...");
+        if (argc < 4 || (strcmp(argv[1], "tokens") && strcmp(argv[1], "nibbles")))
+                fail("usage: bench_codec tokens|nibbles SECONDS FILE...");
+        uint8_t method = strcmp(argv[1], "tokens") ? METHOD_NIBBLES : METHOD_TOKENS;
         int64_t block_ns = strtoll(argv[2], NULL, 10) * NS_PER_S;
         for (int i = 3; i < argc; i++) {
                 struct symbol symbol = {0};
                 symbol_read(&symbol, argv[i]);
-                measure(&symbol, block_ns, &totals);
+                measure(&symbol, method, block_ns, &totals);
                 symbol_free(&symbol);
         }
         uint64_t decode = (uint64_t)totals.decode_ns, encode = (uint64_t)totals.encode_ns;

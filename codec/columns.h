@@ -120,6 +120,11 @@ static inline unsigned octave_of(uint64_t value)
         return 63 - (unsigned)__builtin_clzll(value);
 }
 
+static inline unsigned bit_length(uint64_t value)
+{
+        return value ? octave_of(value) + 1 : 0;
+}
+
 static inline unsigned bucket_of(uint64_t value)
 {
         if (value < 4)

@@ -10,6 +10,7 @@ void decoder_init(struct decoder *decoder)
         frame_packer_init(&decoder->packer);
         plain_decoder_init(&decoder->plain);
         token_decoder_init(&decoder->tokens);
+        nibble_decoder_init(&decoder->nibbles);
 }
 
 void decoder_deinit(struct decoder *decoder)
@@ -17,15 +18,39 @@ void decoder_deinit(struct decoder *decoder)
         frame_packer_deinit(&decoder->packer);
         plain_decoder_deinit(&decoder->plain);
         token_decoder_deinit(&decoder->tokens);
+        nibble_decoder_deinit(&decoder->nibbles);
         free(decoder->levels);
         free(decoder->befores);
         *decoder = (struct decoder){0};
+}
+
+/* A segment begins, or an image ends: what was carried is forgotten. */
+static void decoder_reset(struct decoder *decoder)
+{
+        token_decoder_reset(&decoder->tokens);
+        nibble_decoder_reset(&decoder->nibbles);
 }
 
 bool decoder_continues(const struct decoder *decoder, const struct frame_info *info)
 {
         return info->kind == FRAME_IMAGE || info->method == METHOD_PLAIN ||
             (info->segment == decoder->segment && info->method == decoder->method);
+}
+
+static int open_block(struct decoder *decoder, struct bytes block)
+{
+        const struct frame_info *info = &decoder->info;
+        struct event first = {.first_id = info->first_id,
+            .event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns};
+        switch (info->method) {
+        case METHOD_PLAIN:
+                return plain_open(&decoder->plain, &info->scale, block);
+        case METHOD_TOKENS:
+                return token_open(&decoder->tokens, &info->scale, &first, block);
+        default:
+                return nibble_open(&decoder->nibbles, &info->scale, &first, block);
+        }
 }
 
 int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info *ret_info)
@@ -37,17 +62,13 @@ int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info 
         if (code)
                 return code;
         decoder->info = *ret_info;
+        decoder->levels_left = LIMIT_BLOCK_SIZE;
         if (ret_info->kind == FRAME_IMAGE) {
-                token_decoder_reset(&decoder->tokens);
+                decoder_reset(decoder);
                 decoder->segment = ret_info->segment;
                 decoder->method = ret_info->method;
         }
-        struct event first = {.first_id = ret_info->first_id,
-            .event_time_ns = ret_info->first_event_time_ns,
-            .receive_time_ns = ret_info->first_receive_time_ns};
-        return ret_info->method == METHOD_PLAIN
-            ? plain_open(&decoder->plain, &ret_info->scale, block)
-            : token_open(&decoder->tokens, &ret_info->scale, &first, block);
+        return open_block(decoder, block);
 }
 
 static void decoder_reserve(struct decoder *decoder, size_t count)
@@ -82,19 +103,36 @@ static int next_plain(struct decoder *decoder, struct book *book, struct event *
         return 1;
 }
 
-static int next_tokens(struct decoder *decoder, struct book *book, struct event *ret_event)
+static int next_head(struct decoder *decoder, struct event *ret_event, unsigned *ret_bits)
+{
+        return decoder->info.method == METHOD_TOKENS
+            ? token_next(&decoder->tokens, ret_event, ret_bits)
+            : nibble_next(&decoder->nibbles, ret_event, ret_bits);
+}
+
+static int next_levels(
+    struct decoder *decoder, struct book *book, const struct event *event, unsigned bits)
+{
+        struct level *levels = decoder->levels;
+        return decoder->info.method == METHOD_TOKENS
+            ? token_levels(&decoder->tokens, book, event, bits, levels, decoder->befores)
+            : nibble_levels(&decoder->nibbles, book, event, bits, levels, decoder->befores);
+}
+
+static int next_dense(struct decoder *decoder, struct book *book, struct event *ret_event)
 {
         struct event event;
         unsigned bits;
-        int more = book ? token_next(&decoder->tokens, &event, &bits) : ERR_CORRUPT;
+        int more = book ? next_head(decoder, &event, &bits) : ERR_CORRUPT;
         if (more != 1)
                 return more;
-        if (book_room(book, &event))
+        if (book_room(book, &event) || event_level_count(&event) > decoder->levels_left)
                 return ERR_CORRUPT;
+        decoder->levels_left -= event_level_count(&event);
         decoder_reserve(decoder, event_level_count(&event));
         event.levels[SIDE_BID] = decoder->levels;
         event.levels[SIDE_ASK] = decoder->levels + event.count[SIDE_BID];
-        if (token_levels(&decoder->tokens, book, &event, bits, decoder->levels, decoder->befores))
+        if (next_levels(decoder, book, &event, bits))
                 return ERR_CORRUPT;
         *ret_event = event;
         return 1;
@@ -103,7 +141,7 @@ static int next_tokens(struct decoder *decoder, struct book *book, struct event 
 int decoder_next(struct decoder *decoder, struct book *book, struct event *ret_event)
 {
         return decoder->info.method == METHOD_PLAIN ? next_plain(decoder, book, ret_event)
-                                                    : next_tokens(decoder, book, ret_event);
+                                                    : next_dense(decoder, book, ret_event);
 }
 
 void decoder_take_horizon(const struct decoder *decoder, struct book *book)
@@ -130,7 +168,7 @@ int decoder_image(struct decoder *decoder, struct book *book)
 {
         book_clear(book);
         int code = decoder->info.kind == FRAME_IMAGE ? decoder_book(decoder, book) : ERR_CORRUPT;
-        token_decoder_reset(&decoder->tokens);
+        decoder_reset(decoder);
         return code;
 }
 
@@ -139,15 +177,25 @@ int decoder_repair(struct decoder *decoder, struct book *book)
         return decoder->info.kind == FRAME_REPAIR ? decoder_book(decoder, book) : ERR_CORRUPT;
 }
 
+static int scan_head(struct decoder *decoder, struct event *ret_event)
+{
+        switch (decoder->info.method) {
+        case METHOD_PLAIN:
+                return plain_scan(&decoder->plain, ret_event);
+        case METHOD_TOKENS:
+                return token_scan(&decoder->tokens, ret_event);
+        default:
+                return nibble_scan(&decoder->nibbles, ret_event);
+        }
+}
+
 int decoder_count(struct decoder *decoder, int64_t at_ns, bool received, uint32_t *ret_count)
 {
         struct event event;
         uint32_t index = 0;
         int more;
         *ret_count = 0;
-        while ((more = decoder->info.method == METHOD_PLAIN
-                       ? plain_scan(&decoder->plain, &event)
-                       : token_scan(&decoder->tokens, &event)) > 0) {
+        while ((more = scan_head(decoder, &event)) > 0) {
                 index++;
                 if ((received ? event.receive_time_ns : event.event_time_ns) <= at_ns)
                         *ret_count = index;

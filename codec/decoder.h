@@ -7,6 +7,7 @@
 
 #include "book/book.h"
 #include "codec/frame.h"
+#include "codec/nibbles.h"
 #include "codec/plain.h"
 #include "codec/tokens.h"
 
@@ -14,12 +15,14 @@ struct decoder {
         struct frame_packer packer;
         struct plain_decoder plain;
         struct token_decoder tokens;
+        struct nibble_decoder nibbles;
         struct frame_info info; /* of the open frame */
         uint64_t segment;       /* whose image was opened last ... */
         uint8_t method;         /* ... and how it was coded: dense frames must go on from there */
         struct level *levels;   /* of the newest event, and what stood at each price before */
         int64_t *befores;
         size_t capacity;
+        size_t levels_left; /* a block of any method has no more than LIMIT_BLOCK_SIZE levels */
 };
 
 void decoder_init(struct decoder *decoder);

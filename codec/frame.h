@@ -22,9 +22,10 @@ enum frame_kind {
 };
 
 enum frame_method {
-        METHOD_PLAIN = 0,  /* plain.h */
-        METHOD_TOKENS = 1, /* tokens.h */
-        METHODS,           /* not known */
+        METHOD_PLAIN = 0,   /* plain.h */
+        METHOD_TOKENS = 1,  /* tokens.h */
+        METHOD_NIBBLES = 2, /* nibbles.h */
+        METHODS,            /* not known */
 };
 
 enum frame_flag {

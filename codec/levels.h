@@ -1,17 +1,19 @@
 /* The updates of one side of an event, coded along a walk through the book: the one text that both
  * directions of every dense method are made of, so that a model and its decoder cannot drift apart.
  *
- * A method defines its CODER and four functions that code in both directions, sticky in
+ * A method defines its CODER and five functions that code in both directions, sticky in
  * coder->failed; then it includes codec/side.h, which makes code_side of them:
  *
- *   code_step      which level comes next, and what happens there
+ *   code_begin     a side begins
+ *   code_step      which level comes next, and what happens there; when reading the walk goes
+ *                  there. false: there is no such level
  *   code_distance  how far a new price lies from its neighbour
  *   code_insert, code_change   a quantity, beside the one that stood there */
 #ifndef CODEC_LEVELS_H
 #define CODEC_LEVELS_H
 
 #include "book/walk.h"
-#include "codec/columns.h"
+#include "codec/heads.h"
 
 enum step_kind {
         STEP_REMOVE,
@@ -38,6 +40,25 @@ struct step {
         enum step_kind kind;
         enum price_class price_class; /* of STEP_INSERT, STEP_MISSING */
 };
+
+/* Kind and price class as one number. */
+#define WHAT_COUNT (STEP_INSERT + 2 * PRICE_CLASSES)
+
+static inline unsigned what_of(const struct step *step)
+{
+        if (step->kind < STEP_INSERT)
+                return step->kind;
+        return STEP_INSERT + (step->kind == STEP_MISSING) * (unsigned)PRICE_CLASSES +
+            step->price_class;
+}
+
+/* @what is below WHAT_COUNT. */
+static inline void step_be(struct step *step, unsigned what)
+{
+        bool missing = what >= STEP_INSERT + PRICE_CLASSES;
+        step->kind = what < STEP_INSERT ? what : missing ? STEP_MISSING : STEP_INSERT;
+        step->price_class = what - STEP_INSERT - missing * (unsigned)PRICE_CLASSES;
+}
 
 /* What a model may guess a step from. */
 struct place {
@@ -88,6 +109,9 @@ static inline int64_t price_from_distance(
         return (int64_t)(to * (uint64_t)unit);
 }
 
+/* The bit of an event's head that says so. */
+static const unsigned head_reversed[SIDES] = {HEAD_BIDS_REVERSED, HEAD_ASKS_REVERSED};
+
 /* Levels ascend along the walk, all of them behind each other? @reversed: read from the end. */
 static inline bool levels_ascend(
     const struct level *levels, uint32_t count, enum side side, bool reversed)
@@ -98,6 +122,20 @@ static inline bool levels_ascend(
                 ascend &= rising ? levels[i - 1].price < levels[i].price
                                  : levels[i - 1].price > levels[i].price;
         return ascend;
+}
+
+/* In which order the levels came, as bits of the head: best first, worst first, or none. */
+static inline unsigned order_of(const struct event *event)
+{
+        unsigned bits = 0;
+        for (enum side s = 0; s < SIDES; s++) {
+                if (levels_ascend(event->levels[s], event->count[s], s, false))
+                        continue;
+                if (!levels_ascend(event->levels[s], event->count[s], s, true))
+                        return HEAD_PLAIN;
+                bits |= head_reversed[s];
+        }
+        return bits;
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* Included by the file of a dense method, after its code_* functions: see levels.h. CODER is its
- * coder, with members units, spacing and failed. */
+ * coder, with members units, spacing, columns, bits and failed; PLAIN_COLUMN the column for levels
+ * that came in no order. */
 
 /* A level that the book lacks: how its price is told. Prices off the grid are told raw. */
 static inline enum price_class class_of_price(
@@ -56,7 +57,7 @@ CODEC_INLINE int64_t code_price(CODER *coder, const struct book_walk *walk, enum
                 on_grid = price % unit == 0;
                 distance = on_grid ? price_to_distance(&base, unit, price) : (uint64_t)price;
         }
-        distance = code_distance(coder, &base, unit, distance, &on_grid, decoding);
+        distance = code_distance(coder, &base, class, distance, &on_grid, decoding);
         if (!decoding)
                 return price;
         return on_grid ? price_from_distance(&base, unit, distance) : (int64_t)distance;
@@ -92,7 +93,7 @@ CODEC_INLINE bool code_standing(CODER *coder, struct book_walk *walk, enum side 
                 quantity = kind == STEP_REPEAT ? before : 0;
         }
         if (kind == STEP_CHANGE)
-                quantity = code_change(coder, before, quantity, decoding);
+                quantity = code_change(coder, level->price, before, quantity, decoding);
         level->quantity = quantity;
         if (quantity)
                 book_walk_set(walk, quantity);
@@ -120,7 +121,7 @@ CODEC_INLINE bool code_new(CODER *coder, struct book_walk *walk, enum side side,
         }
         note_spacing(coder, walk, key);
         if (step->kind == STEP_INSERT) {
-                quantity = code_insert(coder, quantity, decoding);
+                quantity = code_insert(coder, price, quantity, decoding);
                 if (decoding && !quantity)
                         return false;
                 book_walk_insert(walk, key, quantity);
@@ -139,8 +140,7 @@ CODEC_INLINE bool code_level(CODER *coder, struct book_walk *walk, enum side sid
         struct step step = {0};
         if (!decoding)
                 step = find_step(coder, walk, side, level);
-        code_step(coder, &place, &step, decoding);
-        if (decoding && !book_walk_skip(walk, step.skip))
+        if (!code_step(coder, walk, &place, &step, decoding))
                 return false;
         if (step.kind <= STEP_REPEAT)
                 return code_standing(coder, walk, side, step.kind, level, ret_before, decoding);
@@ -159,6 +159,7 @@ CODEC_INLINE bool code_side(CODER *coder, struct book *book, enum side side,
                 return true;
         book_walk_begin(&walk, book, side);
         coder->spacing = 0;
+        code_begin(coder, &walk, side);
         for (uint32_t i = 0; i < count && good; i++) {
                 uint32_t at = reversed ? count - 1 - i : i;
                 struct level level = {0};
@@ -174,4 +175,44 @@ CODEC_INLINE bool code_side(CODER *coder, struct book *book, enum side side,
         }
         book_walk_end(&walk);
         return good;
+}
+
+/* Levels that came in no order, or twice: as they are, each price from the one before it. */
+CODEC_INLINE bool code_plain(CODER *coder, struct book *book, enum side side,
+    const struct level *sent, struct level *ret_levels, int64_t *ret_befores, uint32_t count,
+    const bool decoding)
+{
+        struct column *column = &coder->columns[PLAIN_COLUMN];
+        int64_t price = 0;
+        for (uint32_t i = 0; i < count && !coder->failed; i++) {
+                int64_t step = decoding ? 0 : difference(sent[i].price, price);
+                int64_t quantity = decoding ? 0 : sent[i].quantity;
+                step = signed_code(column, &coder->bits, step, &coder->failed, decoding);
+                quantity = signed_code(column, &coder->bits, quantity, &coder->failed, decoding);
+                price = sum(price, step);
+                int64_t before = book_set(book, side, price, quantity);
+                if (decoding) {
+                        ret_levels[i] = (struct level){price, quantity};
+                        ret_befores[i] = before;
+                }
+        }
+        return !coder->failed;
+}
+
+/* Instantiates the walk for each side and direction. */
+CODEC_INLINE bool code_levels(CODER *coder, struct book *book, enum side side,
+    const struct event *event, unsigned bits, struct level *ret_levels, int64_t *ret_befores,
+    const bool decoding)
+{
+        const struct level *sent = event->levels[side];
+        uint32_t count = event->count[side];
+        bool reversed = bits & head_reversed[side];
+        if (bits & HEAD_PLAIN)
+                return code_plain(
+                    coder, book, side, sent, ret_levels, ret_befores, count, decoding);
+        if (side == SIDE_BID)
+                return code_side(coder, book, SIDE_BID, sent, ret_levels, ret_befores, count,
+                    reversed, decoding);
+        return code_side(
+            coder, book, SIDE_ASK, sent, ret_levels, ret_befores, count, reversed, decoding);
 }

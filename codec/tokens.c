@@ -7,7 +7,6 @@
 
 /* A token is one byte: the bucket of the skip, and what happens there. */
 enum {
-        WHAT_COUNT = STEP_INSERT + 2 * PRICE_CLASSES,
         SKIP_FAR = 15, /* buckets below it hold skips below 192; this one any */
         TOKENS = (SKIP_FAR + 1) * WHAT_COUNT,
         OCTAVE_BITS = 6,
@@ -27,14 +26,6 @@ CODEC_INLINE unsigned step_context(const struct place *place)
         return left * TOKEN_DEPTH_CLASSES + (place->depth >= 64);
 }
 
-static inline unsigned what_of(const struct step *step)
-{
-        if (step->kind < STEP_INSERT)
-                return step->kind;
-        return STEP_INSERT + (step->kind == STEP_MISSING) * (unsigned)PRICE_CLASSES +
-            step->price_class;
-}
-
 CODEC_INLINE size_t code_far_skip(struct token_coder *coder, size_t skip, const bool decoding)
 {
         unsigned octave = decoding ? 0 : octave_of(skip);
@@ -43,8 +34,19 @@ CODEC_INLINE size_t code_far_skip(struct token_coder *coder, size_t skip, const 
             bits_code_long(&coder->bits, skip, octave, &coder->failed, decoding);
 }
 
-CODEC_INLINE void code_step(
-    struct token_coder *coder, const struct place *place, struct step *step, const bool decoding)
+CODEC_INLINE size_t code_skip(
+    struct token_coder *coder, unsigned bucket, size_t skip, const bool decoding)
+{
+        if (bucket < 4)
+                return bucket;
+        if (bucket == SKIP_FAR)
+                return code_far_skip(coder, skip, decoding);
+        return bucket_base(bucket) |
+            bits_code(&coder->bits, skip, bucket_bits(bucket), &coder->failed, decoding);
+}
+
+CODEC_INLINE bool code_step(struct token_coder *coder, struct book_walk *walk,
+    const struct place *place, struct step *step, const bool decoding)
 {
         struct column *column = &coder->columns[TOKEN_STEPS + step_context(place)];
         unsigned bucket = 0, what = 0;
@@ -54,30 +56,16 @@ CODEC_INLINE void code_step(
                 what = what_of(step);
         }
         unsigned token = column_code(column, bucket * WHAT_COUNT + what, &coder->failed, decoding);
-        bucket = token / WHAT_COUNT;
-        what = token % WHAT_COUNT;
-        if (decoding) {
-                bool missing = what >= STEP_INSERT + PRICE_CLASSES;
-                coder->failed |= token >= TOKENS;
-                step->kind = what < STEP_INSERT ? what : missing ? STEP_MISSING : STEP_INSERT;
-                step->price_class = what - STEP_INSERT - missing * (unsigned)PRICE_CLASSES;
-        }
-        if (bucket < 4)
-                step->skip = bucket;
-        else if (bucket < SKIP_FAR)
-                step->skip = bucket_base(bucket) |
-                    bits_code(
-                        &coder->bits, step->skip, bucket_bits(bucket), &coder->failed, decoding);
-        else
-                step->skip = code_far_skip(coder, step->skip, decoding);
+        if (token >= TOKENS)
+                return false;
+        step->skip = code_skip(coder, token / WHAT_COUNT, step->skip, decoding);
+        if (!decoding)
+                return true;
+        step_be(step, token % WHAT_COUNT);
+        return book_walk_skip(walk, step->skip);
 }
 
 /* ---- the price ---- */
-
-CODEC_INLINE unsigned bit_length(uint64_t value)
-{
-        return value ? octave_of(value) + 1 : 0;
-}
 
 CODEC_INLINE unsigned gap_class(const struct price_base *base, int64_t unit)
 {
@@ -89,8 +77,9 @@ CODEC_INLINE unsigned gap_class(const struct price_base *base, int64_t unit)
 }
 
 CODEC_INLINE uint64_t code_distance(struct token_coder *coder, const struct price_base *base,
-    int64_t unit, uint64_t distance, bool *on_grid, const bool decoding)
+    enum price_class class, uint64_t distance, bool *on_grid, const bool decoding)
 {
+        int64_t unit = coder->units.units[class];
         struct column *column = &coder->columns[TOKEN_PRICES + gap_class(base, unit)];
         unsigned bucket = 0;
         if (!decoding)
@@ -164,9 +153,11 @@ CODEC_INLINE int64_t code_ranked(struct token_coder *coder, struct column *colum
         return value;
 }
 
-CODEC_INLINE int64_t code_insert(struct token_coder *coder, int64_t quantity, const bool decoding)
+CODEC_INLINE int64_t code_insert(
+    struct token_coder *coder, int64_t price, int64_t quantity, const bool decoding)
 {
         unsigned mode = 0;
+        (void)price;
         uint32_t rank = decoding ? 0 : ranks_find(&coder->ranks, quantity);
         return code_ranked(
             coder, &coder->columns[TOKEN_INSERTS], quantity, rank, &mode, 1, decoding);
@@ -193,9 +184,10 @@ static inline int64_t choose_change(struct token_coder *coder, int64_t before, i
 }
 
 CODEC_INLINE int64_t code_change(
-    struct token_coder *coder, int64_t before, int64_t quantity, const bool decoding)
+    struct token_coder *coder, int64_t price, int64_t before, int64_t quantity, const bool decoding)
 {
         unsigned mode = 0;
+        (void)price;
         uint32_t rank = 0;
         int64_t value = 0;
         if (!decoding)
@@ -210,66 +202,17 @@ CODEC_INLINE int64_t code_change(
                                     : difference(before, value);
 }
 
+CODEC_INLINE void code_begin(
+    struct token_coder *coder, const struct book_walk *walk, enum side side)
+{
+        (void)coder;
+        (void)walk;
+        (void)side;
+}
+
 #define CODER struct token_coder
+#define PLAIN_COLUMN TOKEN_PLAIN
 #include "codec/side.h"
-
-/* ---- events ---- */
-
-/* Levels that came in no order, or twice: as they are, each price from the one before it. */
-CODEC_INLINE bool code_plain(struct token_coder *coder, struct book *book, enum side side,
-    const struct level *sent, struct level *ret_levels, int64_t *ret_befores, uint32_t count,
-    const bool decoding)
-{
-        struct column *column = &coder->columns[TOKEN_PLAIN];
-        int64_t price = 0;
-        for (uint32_t i = 0; i < count && !coder->failed; i++) {
-                int64_t step = decoding ? 0 : difference(sent[i].price, price);
-                int64_t quantity = decoding ? 0 : sent[i].quantity;
-                step = signed_code(column, &coder->bits, step, &coder->failed, decoding);
-                quantity = signed_code(column, &coder->bits, quantity, &coder->failed, decoding);
-                price = sum(price, step);
-                int64_t before = book_set(book, side, price, quantity);
-                if (decoding) {
-                        ret_levels[i] = (struct level){price, quantity};
-                        ret_befores[i] = before;
-                }
-        }
-        return !coder->failed;
-}
-
-static const unsigned reversed_bit[SIDES] = {HEAD_BIDS_REVERSED, HEAD_ASKS_REVERSED};
-
-/* Instantiates the walk for each side and direction. */
-CODEC_INLINE bool code_levels(struct token_coder *coder, struct book *book, enum side side,
-    const struct event *event, unsigned bits, struct level *ret_levels, int64_t *ret_befores,
-    const bool decoding)
-{
-        const struct level *sent = event->levels[side];
-        uint32_t count = event->count[side];
-        bool reversed = bits & reversed_bit[side];
-        if (bits & HEAD_PLAIN)
-                return code_plain(
-                    coder, book, side, sent, ret_levels, ret_befores, count, decoding);
-        if (side == SIDE_BID)
-                return code_side(coder, book, SIDE_BID, sent, ret_levels, ret_befores, count,
-                    reversed, decoding);
-        return code_side(
-            coder, book, SIDE_ASK, sent, ret_levels, ret_befores, count, reversed, decoding);
-}
-
-/* Best first, worst first, or none of both. */
-static unsigned order_of(const struct event *event)
-{
-        unsigned bits = 0;
-        for (enum side s = 0; s < SIDES; s++) {
-                if (levels_ascend(event->levels[s], event->count[s], s, false))
-                        continue;
-                if (!levels_ascend(event->levels[s], event->count[s], s, true))
-                        return HEAD_PLAIN;
-                bits |= reversed_bit[s];
-        }
-        return bits;
-}
 
 /* ---- columns of a block ---- */
 

@@ -66,6 +66,7 @@ int command_coverage(struct cli *cli);
 int command_verify(struct cli *cli);
 int command_replay(struct cli *cli);
 int command_sample(struct cli *cli);
+int command_archive(struct cli *cli);
 int command_prune(struct cli *cli);
 int command_backup(struct cli *cli);
 

@@ -24,7 +24,8 @@ static const struct option_spec option_specs[] = {
     {"--speed", "X", "replay: X times as fast as it was, or max (default)"},
     {"--digest", NULL, "replay: add a digest of the whole book after each event"},
     {"--every", "DUR", "sample: the time from one point to the next, like 100ms, 10s, 1h"},
-    {"--before", "TS", "prune: drop the days that end before this time"},
+    {"--before", "TS",
+        "prune: drop the days that end before this time; archive: only what was received before"},
 };
 
 struct command {
@@ -51,6 +52,9 @@ static const struct command commands[] = {
     {{"sample", "sample SYM --every DUR [--from TS] [--to TS] [--depth N]",
          "best bid and ask, and depth, on a grid of times"},
         command_sample, true, STORE_READ},
+    {{"archive", "archive [SYM...] [--before TS]",
+         "code what lies back anew, smaller; beside a running logger, stopped at any time"},
+        command_archive, true, STORE_MANAGE},
     {{"prune", "prune --before TS", "drop whole days, leaving a mark that coverage shows"},
         command_prune, false, STORE_MANAGE},
     {{"backup", "backup DIR", "copy the store, compactly, beside a running logger"}, command_backup,

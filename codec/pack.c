@@ -28,7 +28,7 @@ enum {
 #define BYTES_LEVEL 3
 #define COLUMN_LEVEL 1  /* Huffman coding takes nearly all there is in them; more finds little */
 #define RANS_MARGIN 50  /* zstd reads faster: where it is 2 % larger it is taken all the same */
-#define JOIN_BELOW 4096 /* a larger column always pays for a table of its own */
+#define JOIN_BELOW 1024 /* a larger column always pays for a table of its own */
 
 static const uint8_t zstd_magic[ZSTD_MAGIC_SIZE] = {0x28, 0xb5, 0x2f, 0xfd};
 

@@ -1,6 +1,5 @@
 #include "codec/rans.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -36,7 +35,7 @@ struct rans_table {
 
 /* ---- the table ---- */
 
-/* The largest count that is told exactly enough is TOTAL - 1: more bytes are scaled down. */
+/* Counts are told by an octave of OCTAVE_BITS bits: larger ones are all scaled down. */
 static void count_weights(struct bytes bytes, struct rans_table *table)
 {
         uint32_t counts[SYMBOLS] = {0};
@@ -134,7 +133,8 @@ static bool read_table(struct bit_column *bits, struct rans_table *table)
 bool rans_encode(struct bytes bytes, struct buffer *out)
 {
         struct rans_table table;
-        struct bit_column head = {0};
+        uint8_t written[TABLE_SIZE_MAX + COLUMN_PADDING];
+        struct bit_column head = {.bytes = {written, written, written + sizeof(written)}};
         uint32_t states[STATES] = {STATE_MIN, STATE_MIN};
         count_weights(bytes, &table);
         if (!share_total(&table))
@@ -142,7 +142,6 @@ bool rans_encode(struct bytes bytes, struct buffer *out)
         write_table(&table, &head);
         bits_flush(&head);
         buffer_append(out, head.bytes.begin, column_size(&head.bytes));
-        free(head.bytes.begin);
         size_t begin = out->size, room = 2 * bytes.size + sizeof(states);
         uint8_t *data = buffer_reserve(out, room);
         if (!data)

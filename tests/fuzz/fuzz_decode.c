@@ -1,26 +1,45 @@
 /* Hostile bytes as frames, blocks and records: refused, or read as something that can be written.
  */
-#include "codec/frame.h"
+#include "base/limits.h"
+#include "codec/decoder.h"
 #include "codec/meta.h"
-#include "codec/plain.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <xxhash.h>
 
 #define HEAD_SIZE 24
+#define EVENTS_MAX 4096
+#define FRAMES_MAX 16
+#define UNPACKED_MAX (1u << 20) /* what is larger, but allowed, only takes time */
 
 enum mode {
-        MODE_RAW,    /* a frame as it is */
-        MODE_SEALED, /* summary and packed block behind a head that is right */
-        MODE_BLOCK,  /* a block in a frame that is right */
-        MODE_META,   /* a record of each kind */
-        MODES,
+        MODE_RAW,     /* a frame as it is */
+        MODE_SEALED,  /* summary and packed block behind a head that is right */
+        MODE_BLOCK,   /* a block in a frame that is right */
+        MODE_META,    /* a record of each kind */
+        MODE_DENSE,   /* a dense block and the book that it begins with */
+        MODE_SEGMENT, /* blocks of all kinds in frames that are right, one after the other */
 };
 
 static struct frame_packer packer, other_packer;
 static struct plain_encoder encoder;
 static struct plain_decoder decoder, other_decoder;
+static struct token_encoder token_encoder;
+static struct decoder segment_decoder;
+static struct book segment_book;
 static struct buffer frame, block;
+
+/* Beginning a book, and reading along. */
+struct dense {
+        struct token_decoder decoder;
+        struct book book;
+        struct event event;
+        struct level *levels; /* exactly those of the newest event */
+        int64_t *befores;
+};
+
+static struct dense dense, other_dense;
+static struct book dense_start;
 
 static void begin_once(void)
 {
@@ -33,6 +52,14 @@ static void begin_once(void)
         plain_encoder_init(&encoder);
         plain_decoder_init(&decoder);
         plain_decoder_init(&other_decoder);
+        token_encoder_init(&token_encoder);
+        token_decoder_init(&dense.decoder);
+        token_decoder_init(&other_dense.decoder);
+        decoder_init(&segment_decoder);
+        book_init(&segment_book);
+        book_init(&dense_start);
+        book_init(&dense.book);
+        book_init(&other_dense.book);
         buffer_init(&frame, 1 << 26);
         buffer_init(&block, 1 << 26);
 }
@@ -70,6 +97,48 @@ static void decode_block(const struct scale *scale, struct bytes bytes)
                 check_again(scale, bytes);
 }
 
+/* Best first, one level a price, none empty. */
+static void check_book(const struct book *book)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                struct book_cursor cursor = {0};
+                struct level level;
+                int64_t before = 0;
+                size_t count = 0;
+                for (; book_next(book, s, &cursor, &level); count++) {
+                        LAW(level.quantity);
+                        LAW(!count || book_key(s, level.price) > before);
+                        before = book_key(s, level.price);
+                }
+                LAW(count == book_count(book, s));
+        }
+}
+
+/* A frame of any kind, to a decoder that has seen those before it. false: it was refused. */
+static bool follow_frame(struct bytes bytes)
+{
+        struct frame_info info;
+        struct event event;
+        uint32_t counted, count = 0;
+        int more = 0;
+        if (decoder_open(&segment_decoder, bytes, &info) ||
+            decoder_count(&segment_decoder, INT64_MAX, false, &counted))
+                return false;
+        if (info.kind == FRAME_IMAGE)
+                more = decoder_image(&segment_decoder, &segment_book);
+        else if (info.kind == FRAME_REPAIR)
+                more = decoder_repair(&segment_decoder, &segment_book);
+        else
+                while (count < EVENTS_MAX &&
+                    (more = decoder_next(&segment_decoder, &segment_book, &event)) == 1)
+                        count++;
+        if (more < 0)
+                return false;
+        LAW(frame_is_image(&info) || more == 1 || counted == count);
+        check_book(&segment_book);
+        return true;
+}
+
 static void decode_frame(struct bytes bytes)
 {
         struct frame_info peeked, info;
@@ -80,13 +149,15 @@ static void decode_frame(struct bytes bytes)
         if (!peek) {
                 frame_kind_name(peeked.kind);
                 LAW(peeked.scale.tick >= 1 && peeked.scale.lot >= 1);
-                LAW(peeked.kind == FRAME_IMAGE ? frame_positions(&peeked) == 1
-                                               : frame_positions(&peeked) == peeked.events);
+                LAW(frame_positions(&peeked) == (frame_is_image(&peeked) ? 1 : peeked.events));
         }
         if (frame_unpack(&packer, bytes, &info, &packed))
                 return;
         LAW(!read);
-        decode_block(&info.scale, packed);
+        if (info.method == METHOD_PLAIN)
+                decode_block(&info.scale, packed);
+        book_clear(&segment_book);
+        follow_frame(bytes);
 }
 
 /* Kind, method, packing, unpacked size, then summary and block. */
@@ -97,6 +168,8 @@ static void decode_sealed(struct source source)
         head[6] = source_byte(&source);
         head[7] = source_byte(&source);
         uint32_t unpacked = (uint32_t)source_u64(&source, 4);
+        if (unpacked <= LIMIT_BLOCK_SIZE)
+                unpacked %= UNPACKED_MAX;
         uint32_t size = (uint32_t)(sizeof(head) + source.left);
         store_u32(head + 8, size);
         store_u32(head + 12, unpacked);
@@ -114,7 +187,8 @@ static void decode_sealed(struct source source)
 static struct frame_info source_info(struct source *source)
 {
         uint8_t kind = source_byte(source);
-        struct frame_info info = {.kind = (uint8_t)(1 + kind % 3),
+        struct frame_info info = {.kind = (uint8_t)(1 + kind % (FRAME_KINDS - 1)),
+            .method = (uint8_t)(kind >> 4) % METHODS,
             .flags = source_byte(source) & FRAME_FLAGS,
             .scale = {source_byte(source) % 19, source_byte(source) % 19, kind & 4,
                 source_i64(source), source_i64(source)},
@@ -143,6 +217,139 @@ static void decode_written(struct source source)
         LAW(scale_equal(&info.scale, &again.scale) && info.first_id == again.first_id &&
             info.last_id == again.last_id && info.max_event_time_ns == again.max_event_time_ns);
         decode_frame(buffer_bytes(&frame));
+}
+
+/* ---- dense blocks ---- */
+
+static int dense_begin(
+    struct dense *to, const struct scale *scale, const struct event *first, struct bytes bytes)
+{
+        book_copy(&to->book, &dense_start);
+        token_decoder_reset(&to->decoder);
+        return token_open(&to->decoder, scale, first, bytes);
+}
+
+static int dense_next(struct dense *it, size_t limit)
+{
+        unsigned bits;
+        int more = token_next(&it->decoder, &it->event, &bits);
+        if (more != 1)
+                return more;
+        size_t count = event_level_count(&it->event);
+        if (count > limit || book_room(&it->book, &it->event))
+                return -1; /* each level takes a byte */
+        free(it->levels);
+        free(it->befores);
+        it->levels = malloc(count * sizeof(*it->levels));
+        it->befores = malloc(count * sizeof(*it->befores));
+        it->event.levels[SIDE_BID] = it->levels;
+        it->event.levels[SIDE_ASK] = it->levels + it->event.count[SIDE_BID];
+        return token_levels(&it->decoder, &it->book, &it->event, bits, it->levels, it->befores) ? -1
+                                                                                                : 1;
+}
+
+/* Read to the end, each head read ahead as well; into the encoder, if @encode. */
+static int dense_read(struct dense *it, size_t limit, struct book *encode)
+{
+        unsigned count = 0;
+        int more;
+        while ((more = dense_next(it, limit)) == 1) {
+                struct event head;
+                LAW(token_scan(&it->decoder, &head) == 1);
+                LAW(head.last_id == it->event.last_id &&
+                    head.event_time_ns == it->event.event_time_ns &&
+                    event_level_count(&head) == event_level_count(&it->event));
+                if (encode)
+                        token_add(&token_encoder, encode, &it->event);
+                if (++count == EVENTS_MAX)
+                        return -1;
+        }
+        return more;
+}
+
+static void check_lockstep(size_t limit)
+{
+        int more;
+        while ((more = dense_next(&dense, limit)) == 1) {
+                size_t count = event_level_count(&dense.event);
+                LAW(dense_next(&other_dense, SIZE_MAX) == 1);
+                LAW(events_equal(&dense.event, &other_dense.event));
+                LAW(!count || !memcmp(dense.befores, other_dense.befores, count * sizeof(int64_t)));
+        }
+        LAW(!more);
+        LAW(dense_next(&other_dense, SIZE_MAX) == 0);
+        check_book(&dense.book);
+}
+
+/* What could be read comes back from an encoder of its own, with what stood before each level. */
+static void check_dense(const struct scale *scale, const struct event *first, struct bytes bytes)
+{
+        static const uint8_t padding[COLUMN_PADDING];
+        static struct book book;
+        book_copy(&book, &dense_start);
+        token_encoder_reset(&token_encoder);
+        token_begin(&token_encoder, scale, first);
+        LAW(!dense_begin(&dense, scale, first, bytes));
+        LAW(!dense_read(&dense, bytes.size, &book));
+        buffer_clear(&block);
+        token_finish(&token_encoder, &block);
+        struct bytes again = buffer_bytes(&block);
+        buffer_append(&block, padding, sizeof(padding));
+        again.data = block.data;
+        LAW(!dense_begin(&dense, scale, first, bytes));
+        LAW(!dense_begin(&other_dense, scale, first, again));
+        check_lockstep(bytes.size);
+}
+
+static struct scale source_scale(struct source *source)
+{
+        struct scale scale = {2, 8, true, source_i64(source), 1};
+        scale.tick = scale.tick < 1 ? 1 : scale.tick;
+        return scale;
+}
+
+/* Tick, first id and times, a count of levels and the levels, then the block. */
+static void decode_dense(struct source source)
+{
+        struct scale scale = source_scale(&source);
+        struct event first = {.first_id = source_i64(&source)};
+        first.event_time_ns = source_i64(&source);
+        first.receive_time_ns = source_i64(&source);
+        book_clear(&dense_start);
+        for (unsigned left = source_byte(&source); left; left--) {
+                int64_t price = source_i64(&source);
+                book_set(&dense_start, left & 1, price, source_i64(&source));
+        }
+        uint8_t *copy = malloc(source.left + COLUMN_PADDING);
+        LAW(copy);
+        if (source.left)
+                memcpy(copy, source.at, source.left);
+        memset(copy + source.left, 0, COLUMN_PADDING);
+        struct bytes bytes = {copy, source.left};
+        if (!dense_begin(&dense, &scale, &first, bytes) && !dense_read(&dense, bytes.size, NULL))
+                check_dense(&scale, &first, bytes);
+        free(copy);
+}
+
+/* Tick, then frames: kind, method, flags, size of the block and the block. */
+static void decode_segment(struct source source)
+{
+        struct frame_info info = {
+            .scale = source_scale(&source), .segment = 1, .events = 1, .first_id = 1};
+        book_clear(&segment_book);
+        for (unsigned i = 0; i < FRAMES_MAX && source.left; i++) {
+                info.kind = (uint8_t)(1 + source_byte(&source) % (FRAME_KINDS - 1));
+                info.method = source_byte(&source) % METHODS;
+                info.flags = source_byte(&source) & FRAME_FLAGS;
+                size_t size = source_u64(&source, 2);
+                size = size < source.left ? size : source.left;
+                buffer_clear(&frame);
+                LAW(!frame_write(&packer, &info, (struct bytes){source.at, size}, &frame));
+                if (!follow_frame(buffer_bytes(&frame)))
+                        break;
+                source.at += size;
+                source.left -= size;
+        }
 }
 
 /* What a record was read as is written to bytes that read alike, to the last bit. */
@@ -176,11 +383,17 @@ static void decode_meta(struct bytes bytes)
         LAW(gap_cause_name(bytes.data[0]) && stream_kind_name(bytes.data[0]));
 }
 
+static enum mode source_mode(struct source *source)
+{
+        uint8_t byte = source_byte(source);
+        return byte < 128 ? byte % MODE_DENSE : MODE_DENSE + byte % 2;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct source source = {data, size};
         begin_once();
-        switch (source_byte(&source) % MODES) {
+        switch (source_mode(&source)) {
         case MODE_RAW:
                 decode_frame((struct bytes){source.at, source.left});
                 break;
@@ -190,9 +403,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case MODE_BLOCK:
                 decode_written(source);
                 break;
-        default:
+        case MODE_META:
                 if (source.left)
                         decode_meta((struct bytes){source.at, source.left});
+                break;
+        case MODE_DENSE:
+                decode_dense(source);
+                break;
+        case MODE_SEGMENT:
+                decode_segment(source);
                 break;
         }
         return 0;

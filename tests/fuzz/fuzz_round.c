@@ -1,14 +1,17 @@
-/* Any sequence of events: encoded, framed and decoded it is the same, in every field. */
+/* Any sequence of events: encoded, framed and decoded it is the same, in every field; by the dense
+ * method too, with the book that it builds. */
 #include "base/error.h"
-#include "codec/frame.h"
-#include "codec/plain.h"
+#include "codec/decoder.h"
 #include "tests/fuzz/fuzz.h"
 
 #define EVENTS_MAX 64
 #define LEVELS_MAX 24
+#define BLOCKS_MAX 3 /* packing takes most of the time */
 
 struct made {
         struct event event;
+        bool seals; /* the block ends behind it ... */
+        bool image; /* ... and an image of the book follows */
         struct level levels[SIDES][LEVELS_MAX];
 };
 
@@ -36,6 +39,32 @@ static int64_t source_value(struct source *source, int64_t step)
         return product;
 }
 
+static int compare_levels(const void *a, const void *b)
+{
+        const struct level *left = a, *right = b;
+        return (left->price > right->price) - (left->price < right->price);
+}
+
+/* As exchanges send them: in order, one level a price. */
+static void order_levels(struct made *to, bool falling)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                struct level *levels = to->levels[s];
+                uint32_t count = to->event.count[s], kept = 0;
+                qsort(levels, count, sizeof(*levels), compare_levels);
+                for (uint32_t i = 0; i < count; i++) {
+                        if (!kept || levels[kept - 1].price != levels[i].price)
+                                levels[kept++] = levels[i];
+                }
+                for (uint32_t i = 0; falling && i < kept / 2; i++) {
+                        struct level swap = levels[i];
+                        levels[i] = levels[kept - 1 - i];
+                        levels[kept - 1 - i] = swap;
+                }
+                to->event.count[s] = kept;
+        }
+}
+
 static void make_event(struct source *source, const struct scale *scale, struct made *to)
 {
         uint8_t kind = source_byte(source);
@@ -53,6 +82,10 @@ static void make_event(struct source *source, const struct scale *scale, struct 
                         to->levels[s][i] = (struct level){
                             source_value(source, scale->tick), source_value(source, scale->lot)};
         }
+        to->seals = (kind & 68) == 68;
+        to->image = (kind & 76) == 76;
+        if (kind & 48)
+                order_levels(to, kind & 32);
 }
 
 static void check_decoded(
@@ -87,6 +120,141 @@ static void frame_and_check(const struct scale *scale, struct bytes block, unsig
         check_decoded(&again.scale, unpacked, count, &decoder);
 }
 
+/* ---- the dense method ---- */
+
+struct dense {
+        struct token_encoder encoder;
+        struct frame_packer packer;
+        struct decoder decoder;
+        struct book live, rebuilt, mirror; /* the encoder's, the decoder's, and what must be */
+        struct buffer block, frame;
+        uint64_t segment;
+};
+
+static struct dense dense;
+
+static void dense_begin(void)
+{
+        static bool begun;
+        if (!begun) {
+                token_encoder_init(&dense.encoder);
+                frame_packer_init(&dense.packer);
+                decoder_init(&dense.decoder);
+                buffer_init(&dense.block, 1 << 24);
+                buffer_init(&dense.frame, 1 << 24);
+        }
+        begun = true;
+        book_clear(&dense.live);
+        book_clear(&dense.rebuilt);
+        book_clear(&dense.mirror);
+}
+
+static void check_books(const struct book *a, const struct book *b)
+{
+        LAW(a->id == b->id);
+        for (enum side s = 0; s < SIDES; s++) {
+                struct book_cursor at_a = {0}, at_b = {0};
+                struct level level_a, level_b;
+                LAW(book_count(a, s) == book_count(b, s));
+                while (book_next(a, s, &at_a, &level_a))
+                        LAW(book_next(b, s, &at_b, &level_b) && level_a.price == level_b.price &&
+                            level_a.quantity == level_b.quantity);
+                LAW(!book_next(b, s, &at_b, &level_b));
+        }
+}
+
+/* The block of the encoder in a frame, opened by the decoder. */
+static void dense_open(const struct scale *scale, enum frame_kind kind, const struct event *first)
+{
+        struct frame_info again,
+            info = {.kind = (uint8_t)kind,
+                .method = METHOD_TOKENS,
+                .scale = *scale,
+                .segment = dense.segment,
+                .events = 1,
+                .first_id = first->first_id,
+                .last_id = first->last_id,
+                .first_event_time_ns = first->event_time_ns,
+                .first_receive_time_ns = first->receive_time_ns};
+        size_t bound = token_size(&dense.encoder);
+        buffer_clear(&dense.block);
+        buffer_clear(&dense.frame);
+        token_finish(&dense.encoder, &dense.block);
+        LAW(dense.block.size <= bound);
+        LAW(!frame_write(&dense.packer, &info, buffer_bytes(&dense.block), &dense.frame));
+        LAW(!decoder_open(&dense.decoder, buffer_bytes(&dense.frame), &again));
+        LAW(again.kind == info.kind && again.method == info.method);
+}
+
+static void dense_image(const struct scale *scale)
+{
+        static struct level levels[SIDES][EVENTS_MAX * LEVELS_MAX];
+        struct event event = {.first_id = dense.mirror.id, .last_id = dense.mirror.id};
+        for (enum side s = 0; s < SIDES; s++) {
+                book_levels(&dense.mirror, s, levels[s]);
+                event.levels[s] = levels[s];
+                event.count[s] = (uint32_t)book_count(&dense.mirror, s);
+        }
+        dense.segment++;
+        book_clear(&dense.live);
+        token_encoder_reset(&dense.encoder);
+        token_begin(&dense.encoder, scale, &event);
+        token_add(&dense.encoder, &dense.live, &event);
+        dense_open(scale, FRAME_IMAGE, &event);
+        LAW(!decoder_image(&dense.decoder, &dense.rebuilt));
+        check_books(&dense.rebuilt, &dense.mirror);
+        token_encoder_reset(&dense.encoder);
+}
+
+static void check_befores(const struct event *event, const int64_t *befores)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                for (uint32_t i = 0; i < event->count[s]; i++, befores++)
+                        LAW(*befores ==
+                            book_set(&dense.mirror, s, event->levels[s][i].price,
+                                event->levels[s][i].quantity));
+        }
+        dense.mirror.id = event->last_id;
+}
+
+/* Events @from up to, not including, @to as one block. */
+static void dense_changes(const struct scale *scale, unsigned from, unsigned to)
+{
+        struct event event;
+        token_begin(&dense.encoder, scale, &made[from].event);
+        for (unsigned i = from; i < to; i++) {
+                size_t before = token_size(&dense.encoder);
+                token_add(&dense.encoder, &dense.live, &made[i].event);
+                LAW(token_size(&dense.encoder) <= before + token_event_size(&made[i].event));
+        }
+        dense_open(scale, FRAME_CHANGES, &made[from].event);
+        for (unsigned i = from; i < to; i++) {
+                LAW(decoder_next(&dense.decoder, &dense.rebuilt, &event) == 1);
+                LAW(events_equal(&event, &made[i].event));
+                check_befores(&event, decoder_befores(&dense.decoder));
+        }
+        LAW(decoder_next(&dense.decoder, &dense.rebuilt, &event) == 0);
+        check_books(&dense.rebuilt, &dense.mirror);
+        check_books(&dense.live, &dense.mirror);
+}
+
+static void check_dense(const struct scale *scale, unsigned count)
+{
+        unsigned from = 0, blocks = 0;
+        dense_begin();
+        dense_image(scale);
+        for (unsigned i = 0; i < count; i++) {
+                bool seals = made[i].seals && blocks < BLOCKS_MAX;
+                if (!seals && i + 1 < count)
+                        continue;
+                dense_changes(scale, from, i + 1);
+                from = i + 1;
+                blocks++;
+                if (seals && made[i].image)
+                        dense_image(scale);
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static struct plain_encoder encoder;
@@ -108,5 +276,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         plain_finish(&encoder, &block);
         LAW(block.size <= expected);
         frame_and_check(&scale, buffer_bytes(&block), count);
+        check_dense(&scale, count);
         return 0;
 }

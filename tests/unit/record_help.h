@@ -402,4 +402,40 @@ static inline struct coverage cover_store(struct store *store)
         return coverage;
 }
 
+/* ---- the laws ---- */
+
+/* The book at every moment, beside every moment, by both clocks. */
+static inline void assert_all_moments(const struct feed *feed, struct reader *reader)
+{
+        struct recon_book book;
+        recon_book_init(&book);
+        for (size_t i = 0; i < feed->count; i++) {
+                const struct moment *moment = &feed->moments[i];
+                for (int64_t shift = -1; shift <= 1; shift++) {
+                        assert_book_at(
+                            feed, reader, moment->event_time_ns + shift, CLOCK_EXCHANGE, &book);
+                        assert_book_at(
+                            feed, reader, moment->receive_time_ns + shift, CLOCK_RECEIVE, &book);
+                }
+        }
+        recon_book_deinit(&book);
+}
+
+/* Verify finds nothing, counts all, and no hole is without its record. */
+static inline void assert_sound(const struct feed *feed, uint64_t seed)
+{
+        struct problems problems;
+        struct verify_result result = verify_store(feed->store, &problems);
+        if (problems.count)
+                fail_msg("seed %llu: %zu problems: %s", (unsigned long long)seed, problems.count,
+                    problems.text[0]);
+        assert_int_equal(result.events, feed->events);
+        assert_int_equal(result.level_updates, feed->level_updates);
+        struct coverage coverage = cover_store(feed->store);
+        assert_int_equal(coverage.gaps.count, feed->gaps);
+        for (size_t i = 0; i < coverage.gaps.count; i++)
+                assert_int_not_equal(coverage.gaps.gaps[i].cause, GAP_MISSING);
+        gap_list_deinit(&coverage.gaps);
+}
+
 #endif

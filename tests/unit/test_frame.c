@@ -10,7 +10,8 @@
 
 static void info_make(struct frame_info *info, struct chance *chance)
 {
-        *info = (struct frame_info){.kind = (uint8_t)(1 + chance_below(chance, 3)),
+        *info = (struct frame_info){.kind = (uint8_t)(1 + chance_below(chance, FRAME_KINDS - 1)),
+            .method = (uint8_t)chance_below(chance, METHODS),
             .flags = (uint32_t)chance_next(chance) & FRAME_FLAGS,
             .scale = {(uint8_t)chance_below(chance, 19), (uint8_t)chance_below(chance, 19),
                 chance_one_in(chance, 2), 1 + (int64_t)(chance_next(chance) >> 2),
@@ -29,7 +30,7 @@ static void info_make(struct frame_info *info, struct chance *chance)
             .last_receive_time_ns = chance_int64(chance)};
         if (info->flags & FRAME_TIMED)
                 info->running_max_ns = chance_int64(chance);
-        if (info->kind != FRAME_IMAGE)
+        if (!frame_is_image(info))
                 return;
         info->corrections = (uint32_t)chance_next(chance);
         for (enum side s = 0; s < SIDES; s++) {
@@ -62,12 +63,18 @@ static void assert_info_equal(const struct frame_info *a, const struct frame_inf
         assert_int_equal(a->horizon[SIDE_ASK], b->horizon[SIDE_ASK]);
 }
 
-/* Blocks that pack well and blocks that do not, empty ones too. */
+/* Blocks that pack well and blocks that do not, empty ones too; of columns some. */
 static void block_make(struct buffer *block, struct chance *chance)
 {
         size_t size = chance_below(chance, 2000);
         bool packs = chance_one_in(chance, 2);
         buffer_clear(block);
+        if (chance_one_in(chance, 3)) {
+                write_varint(block, 3);
+                write_varint(block, size / 2);
+                write_varint(block, 0);
+                write_varint(block, size - size / 2);
+        }
         for (size_t i = 0; i < size; i++)
                 buffer_append_byte(block, packs ? (uint8_t)(i % 7) : (uint8_t)chance_next(chance));
 }
@@ -218,9 +225,10 @@ static void what_is_newer_or_unknown_is_refused_by_name(void **state)
         case_make(&it, &chance);
         assert_int_equal(take_forged(&it, 4, FRAME_VERSION), 0);
         assert_int_equal(take_forged(&it, 4, FRAME_VERSION + 1), ERR_VERSION);
-        assert_int_equal(take_forged(&it, 6, METHOD_PLAIN + 1), ERR_VERSION);
+        assert_int_equal(take_forged(&it, 6, METHODS), ERR_VERSION);
+        assert_int_equal(take_forged(&it, 6, UINT8_MAX), ERR_VERSION);
         assert_int_equal(take_forged(&it, 5, 0), ERR_CORRUPT);
-        assert_int_equal(take_forged(&it, 5, FRAME_HEADLESS + 1), ERR_CORRUPT);
+        assert_int_equal(take_forged(&it, 5, FRAME_KINDS), ERR_CORRUPT);
         assert_int_equal(take_forged(&it, 0, 'X'), ERR_CORRUPT);
         it.frame.data[7] = 9; /* a packing that is none; the checksum is made right */
         store_u64(it.frame.data + 16,
@@ -229,6 +237,43 @@ static void what_is_newer_or_unknown_is_refused_by_name(void **state)
         assert_int_equal(
             frame_unpack(&it.packer, buffer_bytes(&it.frame), &info, &block), ERR_CORRUPT);
         case_end(&it);
+}
+
+/* Numbers can be written longer than they need be; no writer does, but what is packed must unpack.
+ */
+static void columns_of_odd_sizes_come_back_as_they_are(void **state)
+{
+        (void)state;
+        static const uint8_t blocks[][6] = {{0x80, 0x00}, {0x81, 0x00, 0x03, 7, 7, 7},
+            {0x02, 0x83, 0x80, 0x00, 0x00, 7}, {0x01, 0x04, 7, 7, 7, 7}};
+        static const size_t sizes[] = {2, 6, 6, 6};
+        struct case_of_frame it;
+        struct frame_info info;
+        struct bytes block;
+        case_begin(&it);
+        info_make(&it.info, &(struct chance){8});
+        it.info.method = METHOD_TOKENS;
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                buffer_clear(&it.frame);
+                assert_int_equal(frame_write(&it.packer, &it.info,
+                                     (struct bytes){blocks[i], sizes[i]}, &it.frame),
+                    0);
+                assert_int_equal(
+                    frame_unpack(&it.packer, buffer_bytes(&it.frame), &info, &block), 0);
+                assert_int_equal(block.size, sizes[i]);
+                assert_memory_equal(block.data, blocks[i], sizes[i]);
+        }
+        case_end(&it);
+}
+
+static void every_kind_has_a_name_of_its_own(void **state)
+{
+        (void)state;
+        static const char *const names[] = {"unknown", "image", "changes", "headless", "repair"};
+        for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+                assert_string_equal(frame_kind_name(kind), names[kind]);
+        assert_string_equal(frame_kind_name(FRAME_KINDS), "unknown");
+        assert_string_equal(frame_kind_name(UINT32_MAX), "unknown");
 }
 
 static void a_forged_size_never_unpacks(void **state)
@@ -287,6 +332,8 @@ int main(void)
             cmocka_unit_test(every_flipped_bit_is_seen),
             cmocka_unit_test(every_cut_and_every_tail_is_seen),
             cmocka_unit_test(what_is_newer_or_unknown_is_refused_by_name),
+            cmocka_unit_test(columns_of_odd_sizes_come_back_as_they_are),
+            cmocka_unit_test(every_kind_has_a_name_of_its_own),
             cmocka_unit_test(a_forged_size_never_unpacks),
             cmocka_unit_test(a_block_too_large_is_refused),
         };

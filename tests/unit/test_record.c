@@ -6,44 +6,12 @@
 
 /* ---- the law ---- */
 
-static void assert_all_moments(const struct feed *feed, struct reader *reader)
-{
-        struct recon_book book;
-        recon_book_init(&book);
-        for (size_t i = 0; i < feed->count; i++) {
-                const struct moment *moment = &feed->moments[i];
-                for (int64_t shift = -1; shift <= 1; shift++) {
-                        assert_book_at(
-                            feed, reader, moment->event_time_ns + shift, CLOCK_EXCHANGE, &book);
-                        assert_book_at(
-                            feed, reader, moment->receive_time_ns + shift, CLOCK_RECEIVE, &book);
-                }
-        }
-        recon_book_deinit(&book);
-}
-
 static void assert_list_counts(const struct feed *feed, const struct recon_stream *stream)
 {
         assert_int_equal(stream->mark.events, feed->events);
         assert_int_equal(stream->mark.level_updates, feed->level_updates);
         assert_int_equal(stream->mark.gaps, feed->gaps);
         assert_true(stream->mark.image_bytes > 0 && stream->mark.change_bytes > 0);
-}
-
-static void assert_sound(const struct feed *feed, uint64_t seed)
-{
-        struct problems problems;
-        struct verify_result result = verify_store(feed->store, &problems);
-        if (problems.count)
-                fail_msg("seed %llu: %zu problems: %s", (unsigned long long)seed, problems.count,
-                    problems.text[0]);
-        assert_int_equal(result.events, feed->events);
-        assert_int_equal(result.level_updates, feed->level_updates);
-        struct coverage coverage = cover_store(feed->store);
-        assert_int_equal(coverage.gaps.count, feed->gaps);
-        for (size_t i = 0; i < coverage.gaps.count; i++)
-                assert_int_not_equal(coverage.gaps.gaps[i].cause, GAP_MISSING);
-        gap_list_deinit(&coverage.gaps);
 }
 
 static void feed_law(struct feed *feed, uint64_t seed, unsigned steps)
@@ -124,9 +92,10 @@ struct replayed {
         size_t index;
 };
 
-static int check_replayed(const struct event *event, const struct scale *scale,
-    const struct book *book, uint32_t epoch, void *user)
+static int check_replayed(const struct event *event, const int64_t *befores,
+    const struct scale *scale, const struct book *book, uint32_t epoch, void *user)
 {
+        (void)befores;
         struct replayed *replayed = user;
         (void)epoch;
         assert_true(replayed->index < replayed->feed->count);
@@ -175,9 +144,10 @@ struct counted {
         size_t count;
 };
 
-static int count_replayed(const struct event *event, const struct scale *scale,
-    const struct book *book, uint32_t epoch, void *user)
+static int count_replayed(const struct event *event, const int64_t *befores,
+    const struct scale *scale, const struct book *book, uint32_t epoch, void *user)
 {
+        (void)befores;
         struct counted *counted = user;
         (void)scale, (void)book, (void)epoch;
         assert_in_range(event->event_time_ns, counted->from_ns, counted->to_ns - 1);

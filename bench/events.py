@@ -16,7 +16,7 @@ A file is little-endian int64 only:
 
 Prices and quantities are integers of 10^-digits, digits being the most decimals that the symbol's
 capture writes; fixed says that it always writes all of them. tick and lot are the greatest common
-divisors of what occurs. Receive times are cut to microseconds. Futures give an event's predecessor
+divisors of what occurs. Receive times are cut to microseconds, or with --ns kept as they are. Futures give an event's predecessor
 too (pu): it is checked to be the last_id before and not stored. Coinbase has no ids: there the
 events are counted from 1, after image 0."""
 
@@ -33,6 +33,7 @@ import sys
 
 MAGIC = int.from_bytes(b"OBEV1", "little")
 DATA = pathlib.Path(__file__).resolve().parents[1] / "tests" / "data"
+RECEIVE_UNIT_NS = 1000  # 1: as far as the capture tells
 DECIMAL = re.compile(r"\d+(?:\.(\d+))?", re.ASCII)
 TIME = re.compile(r"(\d+)(?:\.(\d+))?", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -71,7 +72,7 @@ def hftbacktest_lines(lines):
     """(receive time, symbol of a REST answer or None, text) of "<ns> <text>"."""
     for line in lines:
         time, _, text = line.partition(" ")
-        yield int(time) // 1000 * 1000, None, text
+        yield int(time) // RECEIVE_UNIT_NS * RECEIVE_UNIT_NS, None, text
 
 
 def cryptofeed_lines(lines):
@@ -259,7 +260,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, default=DATA, metavar="DIR")
     parser.add_argument("out", type=pathlib.Path, metavar="OUT")
+    parser.add_argument("--ns", action="store_true")
     options = parser.parse_args()
+    global RECEIVE_UNIT_NS
+    RECEIVE_UNIT_NS = 1 if options.ns else 1000
     options.out.mkdir(parents=True, exist_ok=True)
     for name, (files, split, read) in CAPTURES.items():
         paths = [options.data / file for file in files]

@@ -190,6 +190,17 @@ CODEC_INLINE unsigned tens_phase(const struct price_base *base, int64_t unit)
         return (unsigned)(steps < 0 ? steps + 10 : steps);
 }
 
+/* The distance without those places, and back; close to 2^64 there is no way back. */
+CODEC_INLINE uint64_t leave_tenths(uint64_t distance, unsigned phase)
+{
+        return distance - distance / 10 - (distance % 10 + phase) / 10;
+}
+
+CODEC_INLINE uint64_t take_tenths(uint64_t distance, unsigned phase)
+{
+        return distance + (distance + phase) / 9;
+}
+
 CODEC_INLINE uint64_t code_distance(struct nibble_coder *coder, const struct price_base *base,
     enum price_class class, uint64_t distance, bool *on_grid, const bool decoding)
 {
@@ -201,10 +212,13 @@ CODEC_INLINE uint64_t code_distance(struct nibble_coder *coder, const struct pri
                     GAP_KNOWN + bucket_of(base->between / (uint64_t)unit), GAP_HALF_CLASSES - 1);
         if (class != PRICE_THOUSAND)
                 phase = tens_phase(base, unit);
+        bool tenths = class != PRICE_THOUSAND;
         if (!decoding && *on_grid) {
-                if (class != PRICE_THOUSAND)
-                        distance -= distance / 10 + (distance % 10 + phase) / 10;
-                length = at_most(bit_length(distance), LENGTH_FAR);
+                uint64_t told = tenths ? leave_tenths(distance, phase) : distance;
+                *on_grid = !tenths || take_tenths(told, phase) == distance;
+                distance = *on_grid ? told : (uint64_t)price_from_distance(base, unit, distance);
+                if (*on_grid)
+                        length = at_most(bit_length(distance), LENGTH_FAR);
         }
         length = code_symbol(coder, &model->lengths[class][gap], length, decoding);
         if (length == LENGTH_FAR)
@@ -213,9 +227,7 @@ CODEC_INLINE uint64_t code_distance(struct nibble_coder *coder, const struct pri
                 distance = length;
         else
                 distance = code_below(coder, model->tops[class][gap], length, distance, decoding);
-        if (decoding && *on_grid && class != PRICE_THOUSAND)
-                distance += (distance + phase) / 9;
-        return distance;
+        return decoding && *on_grid && tenths ? take_tenths(distance, phase) : distance;
 }
 
 /* ---- quantities ---- */
@@ -302,6 +314,7 @@ CODEC_INLINE int64_t code_insert(
         unsigned mode = quantity == *last ? QUANTITY_LAST : QUANTITY_PLAIN;
         union nibble *nibble = &coder->model->modes[0][*last != 0][coder->depth_class];
         mode = code_symbol(coder, nibble, mode, decoding);
+        coder->failed |= mode > QUANTITY_PLAIN;
         if (mode == QUANTITY_LAST)
                 return *last;
         quantity = code_value(coder, QUANTITY_LAST, price, quantity, decoding);

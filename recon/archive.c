@@ -99,7 +99,9 @@ static bool run_is_whole(
         const struct run_frame *last = &run->frames[run->count - 1];
         if (code || cursor->day != day) /* no more frames in that day: can a logger go on there? */
                 return day + 1 < stream->day_count || stream->mark.clean;
-        return !cursor->code && !cursor->skip && cursor->info.segment != last->info.segment;
+        if (cursor->code || cursor->skip)
+                return false;
+        return cursor->info.kind == FRAME_HEADLESS || cursor->info.segment != last->info.segment;
 }
 
 /* End the run at the last image that can not be dropped; one that can stands before changes, whose

@@ -97,11 +97,22 @@ static void play_all(struct play *play, unsigned long times)
         }
 }
 
+/* Futures tell an event's predecessor instead of ids without holes. */
+static bool ids_follow(const struct event_file *file)
+{
+        for (size_t i = 1; i < file->event_count; i++) {
+                if (file->events[i].first_id != file->events[i - 1].last_id + 1)
+                        return false;
+        }
+        return true;
+}
+
 static void play_begin(struct play *play, struct store *store, const char *symbol)
 {
         const struct event_file *file = play->file;
         struct record_options options = record_defaults;
-        struct stream_name name = {.exchange = "binance", .kind = KIND_L2, .sequenced = true};
+        struct stream_name name = {
+            .exchange = "binance", .kind = KIND_L2, .sequenced = ids_follow(file)};
         struct error error = {0};
         int64_t now_ns = file->image.receive_time_ns;
         snprintf(name.symbol, sizeof(name.symbol), "%s", symbol);

@@ -1,11 +1,16 @@
-/* obgolden write FOLDER: the golden values as dump.jsonl, what they mean as expected.jsonl.
- * obgolden store PATH: the same values as a store.
- * obgolden record PATH SEED: a store that a recorder wrote, for comparing decoders. */
+/* obgolden write SET FOLDER: golden values as dump.jsonl, what they mean as expected.jsonl.
+ * obgolden store SET PATH: the same values as a store.
+ * obgolden record PATH SEED: a store that a recorder wrote, for comparing decoders.
+ * obgolden read DUMP: what codec/ makes of a dump, line by line as `obdecode.py records` prints it,
+ * "refused" or "newer" for what it refuses. */
 #include "base/error.h"
 #include "record/record.h"
+#include "tests/spec/golden_dense.h"
 #include "tests/unit/golden_text.h"
 
-#define USAGE "usage: obgolden write FOLDER | obgolden store PATH | obgolden record PATH SEED\n"
+#define USAGE                                                                                      \
+        "usage: obgolden write SET FOLDER | obgolden store SET PATH | obgolden record PATH SEED |" \
+        " obgolden read DUMP\n"
 
 static int fail(const char *what, const char *why)
 {
@@ -13,10 +18,31 @@ static int fail(const char *what, const char *why)
         return 1;
 }
 
+static int golden_plain_rows(golden_row_cb row_cb, void *user)
+{
+        golden_rows(row_cb, user);
+        return 0;
+}
+
+static const struct {
+        const char *name;
+        int (*rows)(golden_row_cb row_cb, void *user);
+} golden_sets[] = {{"v1", golden_plain_rows}, {"v2", golden_dense_rows}};
+
+static int set_rows(const char *name, golden_row_cb row_cb, void *user)
+{
+        for (size_t i = 0; i < sizeof(golden_sets) / sizeof(golden_sets[0]); i++) {
+                if (!strcmp(name, golden_sets[i].name))
+                        return golden_sets[i].rows(row_cb, user);
+        }
+        return ERR_NOT_FOUND;
+}
+
 /* ---- files ---- */
 
 struct files {
         FILE *dump, *expected;
+        struct text_reader reader;
         struct buffer text;
         int code;
 };
@@ -28,12 +54,12 @@ static void write_row(const struct golden_row *row, void *user)
         text_dump(&files->text, row);
         fwrite(files->text.data, 1, files->text.size, files->dump);
         buffer_clear(&files->text);
-        if (text_record(&files->text, row))
+        if (text_record(&files->text, &files->reader, row))
                 files->code = ERR_CORRUPT;
         fwrite(files->text.data, 1, files->text.size, files->expected);
 }
 
-static int golden_write(const char *folder)
+static int golden_write(const char *set, const char *folder)
 {
         char dump[4096], expected[4096];
         struct files files = {0};
@@ -44,10 +70,12 @@ static int golden_write(const char *folder)
         if (!files.expected)
                 return fail(folder, "cannot be written");
         buffer_init(&files.text, 1 << 24);
-        golden_rows(write_row, &files);
+        text_reader_init(&files.reader);
+        int code = set_rows(set, write_row, &files);
+        text_reader_deinit(&files.reader);
         buffer_deinit(&files.text);
         int failed = fclose(files.dump) | fclose(files.expected);
-        return failed || files.code ? fail(folder, "a value cannot be written or read") : 0;
+        return code || failed || files.code ? fail(folder, "a value cannot be written or read") : 0;
 }
 
 /* ---- store ---- */
@@ -71,15 +99,54 @@ static void store_row(const struct golden_row *row, void *user)
         target->code = ops->commit(&txn, &target->error);
 }
 
-static int golden_store(const char *path)
+static int golden_store(const char *set, const char *path)
 {
         struct target target = {0};
         struct store_options options = {.path = path, .mode = STORE_WRITE};
         if (store_lmdb.open(&target.store, &options, &target.error))
                 return fail(path, target.error.text);
-        golden_rows(store_row, &target);
+        int code = set_rows(set, store_row, &target);
         target.store->ops->close(target.store);
-        return target.code ? fail(path, target.error.text) : 0;
+        return code || target.code ? fail(path, target.error.text) : 0;
+}
+
+/* ---- a dump, read ---- */
+
+static void read_line(struct text_reader *reader, const char *line, struct buffer *value)
+{
+        struct golden_row row;
+        struct buffer text;
+        if (text_row(line, value, &row)) {
+                printf("no row\n");
+                return;
+        }
+        buffer_init(&text, SIZE_MAX);
+        int code = text_record(&text, reader, &row);
+        if (code)
+                printf(code == ERR_VERSION ? "newer\n" : "refused\n");
+        else
+                fwrite(text.data, 1, text.size, stdout);
+        buffer_deinit(&text);
+}
+
+static int golden_read(const char *path)
+{
+        FILE *dump = fopen(path, "r");
+        if (!dump)
+                return fail(path, "cannot be read");
+        struct text_reader reader;
+        struct buffer value;
+        char *line = NULL;
+        size_t capacity = 0;
+        text_reader_init(&reader);
+        buffer_init(&value, 1 << 24);
+        while (getline(&line, &capacity, dump) > 0)
+                read_line(&reader, line, &value);
+        buffer_deinit(&value);
+        text_reader_deinit(&reader);
+        free(line);
+        fclose(dump);
+        return fflush(stdout) ? 1 : 0;
 }
 
 /* ---- a recorder's store ---- */
@@ -223,10 +290,12 @@ static int golden_record(const char *path, const char *seed)
 
 int main(int argc, char **argv)
 {
-        if (argc == 3 && !strcmp(argv[1], "write"))
-                return golden_write(argv[2]);
-        if (argc == 3 && !strcmp(argv[1], "store"))
-                return golden_store(argv[2]);
+        if (argc == 4 && !strcmp(argv[1], "write"))
+                return golden_write(argv[2], argv[3]);
+        if (argc == 4 && !strcmp(argv[1], "store"))
+                return golden_store(argv[2], argv[3]);
+        if (argc == 3 && !strcmp(argv[1], "read"))
+                return golden_read(argv[2]);
         if (argc == 4 && !strcmp(argv[1], "record"))
                 return golden_record(argv[2], argv[3]);
         fprintf(stderr, USAGE);

@@ -1,17 +1,11 @@
 #!/usr/bin/env python3
-"""Makes refused.jsonl: values that every decoder must refuse though their checksum is right."""
+"""Makes v1/refused.jsonl: values that every decoder must refuse though their checksum is right."""
+
 import json
 import sys
 
 import obdecode
-
-
-def varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7f | 0x80)
-        value >>= 7
-    return bytes(out + bytes([value]))
+from wire import write_varint as varint
 
 
 def signed(value):
@@ -29,22 +23,44 @@ def head(bits=0, span=0, time=1, delay=1, bids=1, asks=0):
 
 def summary(**other):
     """One event of id 1, at 1 ms, received 1 ms later, one level."""
-    fields = {"flags": 0, "digits": 4, "quantity_digits": 3, "tick": 1, "lot": 1, "epoch": 1,
-              "segment": 1, "events": 1, "levels": 1, "ids": signed(1) + signed(0),
-              "times": signed(1000000) + bytes(3) + signed(1000000) + bytes(1)}
+    fields = {
+        "flags": 0,
+        "digits": 4,
+        "quantity_digits": 3,
+        "tick": 1,
+        "lot": 1,
+        "epoch": 1,
+        "segment": 1,
+        "events": 1,
+        "levels": 1,
+        "ids": signed(1) + signed(0),
+        "times": signed(1000000) + bytes(3) + signed(1000000) + bytes(1),
+    }
     fields.update(other)
     return b"".join(part if isinstance(part, bytes) else varint(part) for part in fields.values())
 
 
-def frame(body=None, version=1, kind=2, method=0, packing=0, unpacked=None, magic=b"OBFR",
-          content=None, extra=0):
+def frame(
+    body=None,
+    version=1,
+    kind=2,
+    method=0,
+    packing=0,
+    unpacked=None,
+    magic=b"OBFR",
+    content=None,
+    extra=0,
+):
     content = block() if content is None else content
     body = (summary() if body is None else body) + content
     unpacked = len(content) if unpacked is None else unpacked
-    start = magic + bytes([version, kind, method, packing]) + (24 + len(body) + extra).to_bytes(
-        4, "little") + unpacked.to_bytes(4, "little")
-    seed = obdecode.xxhash.XXH3_64bits(start, 16)
-    checksum = obdecode.xxhash.XXH3_64bits_withSeed(body, len(body), seed)
+    start = (
+        magic
+        + bytes([version, kind, method, packing])
+        + (24 + len(body) + extra).to_bytes(4, "little")
+        + unpacked.to_bytes(4, "little")
+    )
+    checksum = obdecode.checksum_of(start + bytes(8) + body)
     return start + checksum.to_bytes(8, "little") + body
 
 
@@ -54,9 +70,10 @@ FRAMES = {
     "another magic": frame(magic=b"OBFX"),
     "a size that is not its own": frame(extra=1),
     "kind 0": frame(kind=0),
-    "kind 4": frame(kind=4),
-    "packing 2": frame(packing=2),
-    "an unknown flag": frame(summary(flags=64)),
+    "kind 5": frame(kind=5),
+    "packing 3": frame(packing=3),
+    "an unknown flag": frame(summary(flags=128)),
+    "a flag far beyond": frame(summary(flags=1 << 31)),
     "19 price digits": frame(summary(digits=38)),
     "19 quantity digits": frame(summary(quantity_digits=19)),
     "a tick of 0": frame(summary(tick=0)),
@@ -96,7 +113,7 @@ FRAMES = {
 }
 NEWER = {
     "frame version 2": frame(version=2),
-    "method 1": frame(method=1),
+    "method 200": frame(method=200),
 }
 EPOCH = b"\1\0\1\2\4\2\3\1\1\1"
 GAP = b"\1\0\0\1" + b"\2\4\6\1" * 2 + b"\0"
@@ -105,7 +122,7 @@ STREAM = b"\1\1x\1y\0\1"
 
 
 def changed(value, at, byte):
-    return value[:at] + bytes([byte]) + value[at + 1:]
+    return value[:at] + bytes([byte]) + value[at + 1 :]
 
 
 RECORDS = {
@@ -147,12 +164,17 @@ def main():
     for table, value in (("streams", STREAM), ("epochs", EPOCH), ("gaps", GAP), ("marks", MARK)):
         obdecode.read_value(table, value)
     tables = {"frames": FRAMES, **RECORDS}
-    rows = [(table, why, value, False) for table, part in tables.items()
-            for why, value in part.items()]
+    rows = [
+        (table, why, value, False) for table, part in tables.items() for why, value in part.items()
+    ]
     rows += [("frames", why, value, True) for why, value in NEWER.items()]
     for table, why, value, newer in rows:
-        print(json.dumps({"table": table, "newer": newer, "why": why, "value": value.hex()},
-                         separators=(",", ":")))
+        print(
+            json.dumps(
+                {"table": table, "newer": newer, "why": why, "value": value.hex()},
+                separators=(",", ":"),
+            )
+        )
 
 
 if __name__ == "__main__":

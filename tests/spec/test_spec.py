@@ -1,7 +1,10 @@
 """The second decoder against the golden values, and against the product on stores it wrote."""
+
+import copy
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 
@@ -10,14 +13,22 @@ import pytest
 SOURCE = pathlib.Path(os.environ.get("OBLOGGER_SOURCE", pathlib.Path(__file__).parents[2]))
 BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", SOURCE / "build" / "dev"))
 OBDECODE = SOURCE / "tests" / "spec" / "obdecode.py"
-GOLDEN = SOURCE / "tests" / "data" / "golden" / "v1"
+GOLDEN = SOURCE / "tests" / "data" / "golden"
+VERSIONS = ["v1", "v2"]  # of plain frames, of dense ones
 sys.path.insert(0, str(OBDECODE.parent))
 import obdecode  # noqa: E402
+import packing  # noqa: E402
+import refused_dense  # noqa: E402
+import tokens  # noqa: E402
+import wire  # noqa: E402
+
+all_versions = pytest.mark.parametrize("version", VERSIONS)
 
 
 def run(*words, codes=(0,)):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          timeout=120, check=False)
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, timeout=240, check=False
+    )
     assert done.returncode in codes, done.stderr
     return done.stdout
 
@@ -26,11 +37,22 @@ def decode(*words, codes=(0,)):
     return run(sys.executable, OBDECODE, *words, codes=codes)
 
 
-def rows(table):
-    for line in (GOLDEN / "dump.jsonl").read_text().splitlines():
+def lines(version, name="dump.jsonl"):
+    return (GOLDEN / version / name).read_text().splitlines()
+
+
+def rows(version, *tables):
+    for line in lines(version):
         row = json.loads(line)
-        if row["table"] == table:
+        if row["table"] in tables:
             yield row, bytes.fromhex(row["value"])
+
+
+def decoded(version):
+    """Every golden frame with its events."""
+    for row in obdecode.decode_rows(obdecode.read_dump(GOLDEN / version / "dump.jsonl")):
+        if row["table"] == "frames":
+            yield row["value"]["frame"], row["value"]["list"]
 
 
 def program(name):
@@ -38,84 +60,237 @@ def program(name):
     return path if path.exists() else BUILD / "tests" / "spec" / name
 
 
-def test_golden_values_decode_to_what_they_meant():
-    expected = (GOLDEN / "expected.jsonl").read_text()
+# ---- golden values ----
+
+
+@all_versions
+def test_golden_values_decode_to_what_they_meant(version):
+    expected = (GOLDEN / version / "expected.jsonl").read_text()
     assert len(expected.splitlines()) > 40
-    assert decode("records", GOLDEN / "dump.jsonl") == expected
+    assert decode("records", GOLDEN / version / "dump.jsonl") == expected
 
 
-def test_golden_values_have_every_kind_and_flag():
-    frames = [obdecode.read_frame(value) for _, value in rows("frames")]
+def test_plain_golden_values_have_every_kind_and_flag():
+    frames = list(decoded("v1"))
     assert {frame["kind"] for frame, _ in frames} == {"image", "changes", "headless"}
-    assert {flag for frame, _ in frames for flag in frame["flags"]} == set(obdecode.FLAGS)
+    flags = {flag for frame, _ in frames for flag in frame["flags"]}
+    assert flags == set(obdecode.FLAGS) - {"thinned"}
     assert {frame["packing"] for frame, _ in frames} == {0, 1}
     events = [event for _, part in frames for event in part]
     assert any(event["flags"] == 1 for event in events)
     assert any(not event["bids"] and not event["asks"] for event in events)
     assert any(event["event_time_ns"] % 1000 for event in events)
     numbers = {number for event in events for level in event["bids"] for number in level}
-    assert {obdecode.I64_MIN, obdecode.I64_MAX} <= numbers
+    assert {obdecode.I64_MIN, wire.I64_MAX} <= numbers
 
 
-def test_every_damaged_byte_of_a_frame_is_refused():
-    for _, value in rows("frames"):
+def test_dense_golden_values_have_every_kind_and_column(monkeypatch):
+    modes, columns = set(), set()
+    unpack_group, byte = packing.unpack_group, tokens.Columns.byte
+    monkeypatch.setattr(
+        packing,
+        "unpack_group",
+        lambda r, mode, size: modes.add(mode) or unpack_group(r, mode, size),
+    )
+    monkeypatch.setattr(
+        tokens.Columns, "byte", lambda c, i, count=256: columns.add(i) or byte(c, i, count)
+    )
+    frames = list(decoded("v2"))
+    assert {frame["kind"] for frame, _ in frames} == set(obdecode.KINDS.values())
+    assert {(frame["method"], frame["packing"]) for frame, _ in frames} == {(0, 0), (0, 1), (1, 2)}
+    assert modes == {0, 1, 2, 3}
+    assert columns >= {0, 1, 2, 3, 4, 5, *range(17, 27), 27, 39, 40, 41, 42, 43, 44}
+    flags = [frame["flags"] for frame, _ in frames if frame["kind"] == "image"]
+    assert any("correction" in part for part in flags) and [] not in flags
+    repairs = [frame["level_updates"] for frame, _ in frames if frame["kind"] == "repair"]
+    assert 0 in repairs and max(repairs) > 0
+
+
+@all_versions
+def test_every_damaged_byte_of_a_frame_is_refused(version):
+    for _, value in rows(version, "frames"):
+        obdecode.open_frame(value)
         for at in range(len(value)):
-            flipped = value[:at] + bytes([value[at] ^ 1]) + value[at + 1:]
+            flipped = value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
             for damaged in (flipped, value[:at]):
                 with pytest.raises(obdecode.Damage):
-                    obdecode.read_frame(damaged)
+                    obdecode.open_frame(damaged)
         with pytest.raises(obdecode.Damage):
-            obdecode.read_frame(value + b"\0")
+            obdecode.open_frame(value + b"\0")
 
 
-@pytest.mark.parametrize("table", ["streams", "epochs", "gaps", "pruned", "marks"])
-def test_a_record_that_is_cut_or_longer_or_newer_is_refused(table):
-    for _, value in rows(table):
+@all_versions
+def test_a_record_that_is_cut_or_longer_or_newer_is_refused(version):
+    for row, value in rows(version, "streams", "epochs", "gaps", "pruned", "marks"):
         for damaged in [value[:at] for at in range(len(value))] + [value + b"\0"]:
             with pytest.raises(obdecode.Damage):
-                obdecode.read_value(table, damaged)
+                obdecode.read_value(
+                    row["table"], damaged, row["major"] if row["table"] == "marks" else 0
+                )
         with pytest.raises(obdecode.Newer):
-            obdecode.read_value(table, b"\2" + value[1:])
+            obdecode.read_value(row["table"], b"\2" + value[1:])
 
 
 def refused():
-    lines = (GOLDEN / "refused.jsonl").read_text().splitlines()
-    return [pytest.param(row, id=f"{row['table']}: {row['why']}") for row in map(json.loads, lines)]
+    parts = [
+        (version, json.loads(line))
+        for version in VERSIONS
+        for line in lines(version, "refused.jsonl")
+    ]
+    return [pytest.param(row, id=f"{v}: {row['table']}: {row['why']}") for v, row in parts]
 
 
 @pytest.mark.parametrize("row", refused())
 def test_what_no_decoder_may_take_is_refused(row):
+    behind = [bytes.fromhex(row["behind"])] if row.get("behind") else []
     with pytest.raises(obdecode.Newer if row["newer"] else obdecode.Damage) as caught:
-        obdecode.read_value(row["table"], bytes.fromhex(row["value"]))
+        obdecode.read_value(row["table"], bytes.fromhex(row["value"]), row.get("major", 0), behind)
     assert row["newer"] or not isinstance(caught.value, obdecode.Newer)
 
 
-def test_a_missing_frame_is_found(tmp_path):
-    lines = (GOLDEN / "dump.jsonl").read_text().splitlines()
-    kept = [line for line in lines if '"frames","stream":1,"major":10,' not in line]
-    assert len(kept) == len(lines) - 1
-    (tmp_path / "dump.jsonl").write_text("\n".join(kept) + "\n")
-    decode("replay", tmp_path / "dump.jsonl", "GOLDUSDT", codes=(1,))
+def test_what_is_refused_differs_from_what_is_taken():
+    refused_dense.check_neighbours()
+
+
+def replay_fails(tmp_path, text, symbol="GOLDUSDT"):
+    """One line on stderr and exit 1."""
+    (tmp_path / "dump.jsonl").write_text(text)
+    done = subprocess.run(
+        [sys.executable, OBDECODE, "replay", tmp_path / "dump.jsonl", symbol],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("obdecode: ") and done.stderr.count("\n") == 1
+
+
+@all_versions
+def test_a_missing_frame_is_found(tmp_path, version):
+    all_lines = lines(version)
+    frames = [line for line in all_lines if '"frames","stream":1,' in line]
+    assert len(frames) >= 10
+    for missing in frames[1:-1]:
+        replay_fails(tmp_path, "\n".join(line for line in all_lines if line != missing))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "7",
+        "[" * 100_000,
+        '{"place":1}',
+        '"\\ud800"',
+        '{"place":"meta","table":"streams","stream":1,"major":0,"minor":0,"value":"0"}',
+        '{"place":"meta","table":"streams","stream":"1","major":0,"minor":0,"value":"00"}',
+    ],
+)
+def test_a_dump_that_is_none_ends_with_a_line(tmp_path, text):
+    replay_fails(tmp_path, text[:100_000] + "\n")
+
+
+# ---- the examples of the documents ----
+
+
+def test_the_rans_example_of_the_document():
+    packed = bytes.fromhex("030907241200 d7a81e00 d1043400 dca1 ca1f")
+    data = bytes.fromhex("0000010000000501000001000009000100010000050001000105000100")
+    assert packing.unpack_rans(packed, 29) == data
+
+
+def hex_lines(page, after):
+    """The bytes that a drawing of a frame shows, without its remarks."""
+    text = (SOURCE / "schema" / page).read_text()
+    drawing = text[text.index(after) :].split("```")[1]
+    return b"".join(bytes.fromhex(line.strip().split("   ")[0]) for line in drawing.splitlines())
+
+
+def test_the_frames_of_the_documents():
+    frame, events = obdecode.read_frame(hex_lines("frame.md", "A frame of changes with one event"))
+    assert (frame["kind"], frame["first_id"], events[0]["last_id"]) == ("changes", 101, 103)
+    assert (events[0]["bids"], events[0]["asks"]) == ([[10000, 1500]], [[10005, 0]])
+    frame, events = obdecode.read_frame(hex_lines("tokens.md", "The image's frame, packed"))
+    assert (frame["kind"], frame["method"], events[0]["last_id"]) == ("image", 1, 100)
+    assert events[0]["bids"] == [[10000, 1500], [9990, 2000], [9983, 1500]]
+    assert events[0]["asks"] == [[10005, 700]]
+
+
+# ---- a frame that stands behind a dropped image ----
+
+
+def make_frame(data, body):
+    """The frame with another body, and its size and checksum right."""
+    head = data[:8] + (24 + len(body)).to_bytes(4, "little") + data[12:16]
+    return head + obdecode.checksum_of(head + bytes(8) + body).to_bytes(8, "little") + body
+
+
+def move_last(version, position):
+    """The rows of stream 1 up to that position, the last frame one position further, thinned."""
+    for line in lines(version):
+        row = json.loads(line)
+        if row["stream"] != 1 or row["table"] not in ("streams", "frames", "times"):
+            continue
+        at = row["minor"] if row["table"] == "times" else row["major"]
+        if at > position:
+            continue
+        if at == position and row["table"] == "frames":
+            value = bytes.fromhex(row["value"])
+            assert value[24] == 32
+            row["value"] = make_frame(value, b"\x60" + value[25:]).hex()
+        if at == position:
+            row["minor" if row["table"] == "times" else "major"] += 1
+        yield row
+
+
+def test_a_thinned_frame_leaves_a_hole_of_one_position():
+    def replay(change):
+        read = [{**row, "value": bytes.fromhex(row["value"])} for row in moved]
+        change(read)
+        return list(obdecode.replay(read, "GOLDUSDT"))
+
+    moved = list(move_last("v2", 141))
+    whole = list(obdecode.replay(obdecode.read_dump(GOLDEN / "v2" / "dump.jsonl"), "GOLDUSDT"))
+    count = 136 + 29
+    assert replay(lambda read: None) == whole[:count]
+
+    def unflag(read):
+        last = [row for row in read if row["table"] == "frames"][-1]
+        last["value"] = make_frame(last["value"], b"\x20" + last["value"][25:])
+
+    with pytest.raises(obdecode.Damage):
+        replay(unflag)
+
+
+# ---- against the product ----
 
 
 def compare_replays(tmp_path, store, symbol, count):
     dump = tmp_path / "dump.jsonl"
     dump.write_text(run(program("obdump"), store))
     ours = decode("replay", dump, symbol).splitlines()
-    theirs = run(BUILD / "obrebuild", "--store", store, "replay", symbol, "--digest",
-                 codes=(0, 3)).splitlines()
+    theirs = run(
+        BUILD / "obrebuild", "--store", store, "replay", symbol, "--digest", codes=(0, 3)
+    ).splitlines()
     assert len(ours) >= count
     assert ours == theirs
     run(BUILD / "obrebuild", "--store", store, "verify", symbol)
 
 
+BENCH_STORE = BUILD / "bench" / "bench_store"
 needs_build = pytest.mark.skipif(not program("obdump").exists(), reason="nothing is built")
 
 
 @needs_build
-def test_the_golden_record_replays_alike(tmp_path):
-    run(program("obgolden"), "store", tmp_path / "store")
-    compare_replays(tmp_path, tmp_path / "store", "GOLDUSDT", 69)
+@pytest.mark.parametrize(
+    "version, symbol, count",
+    [("v1", "GOLDUSDT", 69), ("v2", "GOLDUSDT", 350), ("v2", "binance_us:EMPTYUSD", 5)],
+)
+def test_the_golden_record_replays_alike(tmp_path, version, symbol, count):
+    run(program("obgolden"), "store", version, tmp_path / "store")
+    compare_replays(tmp_path, tmp_path / "store", symbol, count)
 
 
 @needs_build
@@ -123,3 +298,105 @@ def test_the_golden_record_replays_alike(tmp_path):
 def test_what_a_recorder_wrote_replays_alike(tmp_path, seed):
     run(program("obgolden"), "record", tmp_path / "store", seed)
     compare_replays(tmp_path, tmp_path / "store", "binance:FEEDUSDT", 1800)
+
+
+@needs_build
+@pytest.mark.skipif(not BENCH_STORE.exists(), reason="the bench is not built")
+@pytest.mark.parametrize(
+    "symbol, count", [("MANAUSDT", 800), ("XMRBTC", 130), ("BTCUSD", 1000), ("BTCUSDT", 6000)]
+)
+def test_what_was_recorded_of_a_capture_replays_alike(tmp_path, symbol, count):
+    run(sys.executable, SOURCE / "bench" / "events.py", tmp_path / "events")
+    file = max(
+        (tmp_path / "events").glob(f"*.{symbol}.obev"), key=lambda path: path.stat().st_size
+    )
+    run(BENCH_STORE, tmp_path / "store", symbol, file)
+    compare_replays(tmp_path, tmp_path / "store", symbol, count)
+
+
+def damage_columns(chance, block):
+    """Columns of the block with a byte or two changed, taken out or put in; sizes are right."""
+    columns = [bytearray(column.data) for column in tokens.Columns(block).columns]
+    full = [column for column in columns if column]
+    for _ in range(chance.randint(1, 3)):
+        column = chance.choice(full if chance.random() < 0.9 else columns)
+        at = chance.randrange(len(column) + 1)
+        what = chance.randrange(6)
+        if what == 0:
+            column[at:at] = chance.randbytes(chance.randint(1, 3))
+        elif what == 1:
+            del column[at : at + 1]
+        elif what == 2:
+            column[at : at + 1] = chance.randbytes(1)
+        else:
+            column[at : at + 1] = bytes(
+                byte ^ 1 << chance.randrange(8) for byte in column[at : at + 1]
+            )
+    return refused_dense.block(dict(enumerate(map(bytes, columns))))
+
+
+def damage_frame(chance, data):
+    """Another frame with a right checksum: its columns damaged, or how they are packed."""
+    frame, block = obdecode.open_frame(data)
+    r = obdecode.Reader(data[24:])
+    obdecode.read_summary(r, {"kind": frame["kind"]})
+    summary = data[24 : 24 + r.at]
+    if chance.random() < 0.3:
+        packed = bytearray(data[24 + r.at :])
+        packed[chance.randrange(len(packed))] ^= 1 << chance.randrange(8)
+        return make_frame(data, summary + packed)
+    block = damage_columns(chance, block)
+    head = data[:7] + b"\0" + data[8:12] + len(block).to_bytes(4, "little") + data[16:]
+    return make_frame(head, summary + block)
+
+
+def damaged_frames(chance, count):
+    """Segments of the golden record, each on a stream of its own, the last frame of it damaged:
+    rows, and what this decoder makes of the last one."""
+    behind, frames, stream = [], obdecode.Frames(), 0
+    for row, value in rows("v2", "frames"):
+        kept = copy.deepcopy(frames)
+        list(frames.read(row["major"], row["place"], value)[1])
+        behind = behind if value[5] != 1 else []
+        for _ in range(count if value[6] else 0):
+            stream += 1
+            last = {**row, "stream": stream, "value": damage_frame(chance, value).hex()}
+            yield [{**before, "stream": stream} for before in behind] + [last], judge(kept, last)
+        behind.append(row)
+
+
+def judge(frames, row):
+    try:
+        value = bytes.fromhex(row["value"])
+        frame, events, _ = copy.deepcopy(frames).read(row["major"], row["place"], value)
+        line = {**row, "value": {"frame": frame, "list": list(events)}}
+        return json.dumps(line, separators=(",", ":"))
+    except obdecode.Newer:
+        return "newer"
+    except obdecode.Damage:
+        return "refused"
+
+
+def check_count(facts, frame):
+    """Of what a checker compares, what every reader refuses."""
+    wire.need(facts.facts["events"] == frame["events"], "the count of events")
+
+
+@needs_build
+@pytest.mark.parametrize("seed", [1, 2])
+def test_damage_under_a_right_checksum_is_seen_alike(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(obdecode.Facts, "check", check_count)
+    monkeypatch.setattr(obdecode, "check_image", lambda *words: None)
+    dump, expected = [], []
+    for part, verdict in damaged_frames(random.Random(seed), 40):
+        dump += part
+        expected.append((len(dump) - 1, verdict))
+    (tmp_path / "dump.jsonl").write_text(
+        "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in dump)
+    )
+    theirs = run(program("obgolden"), "read", tmp_path / "dump.jsonl").splitlines()
+    assert len(theirs) == len(dump)
+    for at, verdict in expected:
+        assert theirs[at] == verdict, json.dumps(dump[at])
+    verdicts = [verdict == "refused" for _, verdict in expected]
+    assert len(verdicts) > 800 and 50 < sum(verdicts) < len(verdicts) - 50

@@ -3,7 +3,28 @@
 #ifndef TESTS_UNIT_GOLDEN_TEXT_H
 #define TESTS_UNIT_GOLDEN_TEXT_H
 
+#include "codec/decoder.h"
 #include "tests/unit/golden_help.h"
+
+/* Frames of one stream, in order: dense ones continue what those before them left. */
+struct text_reader {
+        struct decoder decoder;
+        struct book book;
+        uint32_t stream;
+};
+
+static inline void text_reader_init(struct text_reader *reader)
+{
+        *reader = (struct text_reader){0};
+        decoder_init(&reader->decoder);
+        book_init(&reader->book);
+}
+
+static inline void text_reader_deinit(struct text_reader *reader)
+{
+        decoder_deinit(&reader->decoder);
+        book_deinit(&reader->book);
+}
 
 static inline const char *text_bool(bool value)
 {
@@ -35,6 +56,43 @@ static inline void text_dump(struct buffer *out, const struct golden_row *row)
         buffer_append_text(out, "\"}\n");
 }
 
+/* Append the bytes that stand at @hex. */
+static inline void text_bytes(struct buffer *out, const char *hex)
+{
+        static const char digits[] = "0123456789abcdef";
+        const char *high, *low;
+        for (; *hex && hex[1]; hex += 2) {
+                high = strchr(digits, hex[0]);
+                low = strchr(digits, hex[1]);
+                if (!high || !low)
+                        return;
+                buffer_append_byte(out, (uint8_t)((high - digits) << 4 | (low - digits)));
+        }
+}
+
+/* The row of a line of a dump, its bytes put into @value. ERR_PARSE. */
+static inline int text_row(const char *line, struct buffer *value, struct golden_row *ret_row)
+{
+        char place[16], table[16];
+        struct golden_row row = {.place = STORE_META};
+        int at = 0;
+        int found = sscanf(line,
+            "{\"place\":\"%15[^\"]\",\"table\":\"%15[^\"]\",\"stream\":%" SCNu32
+            ",\"major\":%" SCNd64 ",\"minor\":%" SCNu64 ",\"value\":\"%n",
+            place, table, &row.key.stream, &row.key.major, &row.key.minor, &at);
+        if (found != 5 || !at || (strcmp(place, "meta") && day_parse(place, &row.place)))
+                return ERR_PARSE;
+        while (row.table < STORE_TABLES && strcmp(table, golden_tables[row.table]))
+                row.table++;
+        if (row.table == STORE_TABLES)
+                return ERR_PARSE;
+        buffer_clear(value);
+        text_bytes(value, line + at);
+        row.value = buffer_bytes(value);
+        *ret_row = row;
+        return 0;
+}
+
 static inline void text_scale(struct buffer *out, const struct scale *scale)
 {
         buffer_printf(out, "\"scale\":[%u,%u,%s,%" PRId64 ",%" PRId64 "]", scale->price_digits,
@@ -44,10 +102,10 @@ static inline void text_scale(struct buffer *out, const struct scale *scale)
 static inline void text_flags(struct buffer *out, uint32_t flags)
 {
         static const char *const names[] = {
-            "open", "sync", "correction", "bounded_bid", "bounded_ask", "timed"};
+            "open", "sync", "correction", "bounded_bid", "bounded_ask", "timed", "thinned"};
         const char *comma = "";
         buffer_append_text(out, ",\"flags\":[");
-        for (unsigned i = 0; i < 6; i++) {
+        for (unsigned i = 0; i < 7; i++) {
                 if (!(flags >> i & 1))
                         continue;
                 buffer_printf(out, "%s\"%s\"", comma, names[i]);
@@ -97,7 +155,7 @@ static inline void text_info(struct buffer *out, const struct frame_info *info, 
         buffer_printf(out,
             ",\"first_receive_time_ns\":%" PRId64 ",\"last_receive_time_ns\":%" PRId64,
             info->first_receive_time_ns, info->last_receive_time_ns);
-        if (info->kind == FRAME_IMAGE)
+        if (frame_is_image(info))
                 text_horizon(out, info);
         buffer_append_byte(out, '}');
 }
@@ -120,32 +178,40 @@ static inline void text_event(struct buffer *out, const struct event *event)
         buffer_append_byte(out, '}');
 }
 
-static inline int text_frame(struct buffer *out, struct bytes value)
+/* The events of the open frame; its head counts them. */
+static inline int text_events(
+    struct buffer *out, struct text_reader *reader, const struct frame_info *info)
 {
-        struct frame_packer packer;
-        struct plain_decoder decoder;
-        struct frame_info info;
-        struct bytes block;
+        struct book *book = info->kind == FRAME_HEADLESS ? NULL : &reader->book;
         struct event event;
-        const char *comma = "";
-        int more = 0;
-        frame_packer_init(&packer);
-        plain_decoder_init(&decoder);
-        int code = frame_unpack(&packer, value, &info, &block);
-        code = code ? code : plain_open(&decoder, &info.scale, block);
-        if (!code) {
-                buffer_append_text(out, "{\"frame\":");
-                text_info(out, &info, value.data[7]);
-                buffer_append_text(out, ",\"list\":[");
-                for (; (more = plain_next(&decoder, &event)) > 0; comma = ",") {
-                        buffer_append_text(out, comma);
-                        text_event(out, &event);
-                }
-                buffer_append_text(out, "]}");
+        uint32_t count = 0;
+        int more;
+        for (; (more = decoder_next(&reader->decoder, book, &event)) > 0; count++) {
+                if (count == info->events)
+                        return ERR_CORRUPT;
+                buffer_append_text(out, count ? "," : "");
+                text_event(out, &event);
         }
-        plain_decoder_deinit(&decoder);
-        frame_packer_deinit(&packer);
-        return code ? code : more;
+        return !more && (!count || count != info->events) ? ERR_CORRUPT : more;
+}
+
+static inline int text_frame(struct buffer *out, struct text_reader *reader, struct bytes value)
+{
+        struct frame_info info;
+        int code = decoder_open(&reader->decoder, value, &info);
+        if (code)
+                return code;
+        if (info.kind == FRAME_IMAGE)
+                book_clear(&reader->book);
+        buffer_append_text(out, "{\"frame\":");
+        text_info(out, &info, value.data[7]);
+        buffer_append_text(out, ",\"list\":[");
+        code = text_events(out, reader, &info);
+        buffer_append_text(out, "]}");
+        if (code || info.kind != FRAME_IMAGE)
+                return code;
+        code = decoder_open(&reader->decoder, value, &info);
+        return code ? code : decoder_image(&reader->decoder, &reader->book);
 }
 
 static inline int text_stream(struct buffer *out, struct bytes value)
@@ -240,11 +306,24 @@ static inline int text_mark(struct buffer *out, struct bytes value)
         return 0;
 }
 
-static inline int text_value(struct buffer *out, const struct golden_row *row)
+static inline int text_archive(struct buffer *out, struct bytes value)
+{
+        struct archive_record archive;
+        int code = archive_read(value, &archive);
+        if (!code)
+                buffer_printf(out,
+                    "{\"images\":%" PRId64 ",\"image_bytes\":%" PRId64 ",\"change_bytes\":%" PRId64
+                    "}",
+                    archive.images, archive.image_bytes, archive.change_bytes);
+        return code;
+}
+
+static inline int text_value(
+    struct buffer *out, struct text_reader *reader, const struct golden_row *row)
 {
         switch (row->table) {
         case STORE_FRAMES:
-                return text_frame(out, row->value);
+                return text_frame(out, reader, row->value);
         case STORE_STREAMS:
                 return text_stream(out, row->value);
         case STORE_EPOCHS:
@@ -253,7 +332,7 @@ static inline int text_value(struct buffer *out, const struct golden_row *row)
         case STORE_PRUNED:
                 return text_gap(out, row->value);
         case STORE_MARKS:
-                return text_mark(out, row->value);
+                return row->key.major ? text_archive(out, row->value) : text_mark(out, row->value);
         case STORE_NOTES:
                 buffer_append_text(out, "{\"text\":\"");
                 buffer_append(out, row->value.data, row->value.size);
@@ -266,10 +345,16 @@ static inline int text_value(struct buffer *out, const struct golden_row *row)
 }
 
 /* The line of `obdecode.py records`; the code of the decoder. */
-static inline int text_record(struct buffer *out, const struct golden_row *row)
+static inline int text_record(
+    struct buffer *out, struct text_reader *reader, const struct golden_row *row)
 {
+        if (row->key.stream != reader->stream) {
+                text_reader_deinit(reader);
+                text_reader_init(reader);
+                reader->stream = row->key.stream;
+        }
         text_key(out, row);
-        int code = text_value(out, row);
+        int code = text_value(out, reader, row);
         buffer_append_text(out, "}\n");
         return code;
 }

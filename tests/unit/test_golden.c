@@ -1,5 +1,5 @@
-/* The golden values of format version 1: today's codec reads them as what they meant when they were
- * written, and writes the same bytes. */
+/* The golden values, of plain frames (v1) and of dense ones (v2): today's codec reads them as what
+ * they meant when they were written, and writes the same bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,16 +9,19 @@
 
 #include "tests/unit/golden_text.h"
 
+static const char *const golden_versions[] = {"v1", "v2"};
+
 struct file {
         char **lines;
         size_t count;
 };
 
-static void file_read(const char *name, struct file *ret_file)
+static void file_read(const char *version, const char *name, struct file *ret_file)
 {
         char path[4096];
         const char *source = getenv("OBLOGGER_SOURCE");
-        snprintf(path, sizeof(path), "%s/tests/data/golden/v1/%s", source ? source : ".", name);
+        snprintf(
+            path, sizeof(path), "%s/tests/data/golden/%s/%s", source ? source : ".", version, name);
         FILE *stream = fopen(path, "r");
         assert_non_null(stream);
         *ret_file = (struct file){0};
@@ -40,64 +43,44 @@ static void file_free(struct file *file)
         free(file->lines);
 }
 
-static enum store_table table_of(const char *name)
-{
-        for (enum store_table table = 0; table < STORE_TABLES; table++) {
-                if (!strcmp(name, golden_tables[table]))
-                        return table;
-        }
-        fail_msg("no table: %s", name);
-        return STORE_TABLES;
-}
-
-static void append_hex(struct buffer *value, const char *hex)
-{
-        for (unsigned byte; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-                buffer_append_byte(value, (uint8_t)byte);
-}
-
-/* A line of a dump; the bytes go into @value. */
 static struct golden_row row_of(const char *line, struct buffer *value)
 {
-        char place[16], table[16];
-        struct golden_row row = {.place = STORE_META};
-        int at = 0;
-        int found = sscanf(line,
-            "{\"place\":\"%15[^\"]\",\"table\":\"%15[^\"]\",\"stream\":%" SCNu32
-            ",\"major\":%" SCNd64 ",\"minor\":%" SCNu64 ",\"value\":\"%n",
-            place, table, &row.key.stream, &row.key.major, &row.key.minor, &at);
-        assert_int_equal(found, 5);
-        if (strcmp(place, "meta"))
-                assert_int_equal(day_parse(place, &row.place), 0);
-        row.table = table_of(table);
-        buffer_clear(value);
-        append_hex(value, line + at);
-        row.value = buffer_bytes(value);
+        struct golden_row row;
+        assert_int_equal(text_row(line, value, &row), 0);
         return row;
 }
 
-static void every_golden_value_decodes_to_what_it_meant(void **state)
+static void decode_all(const char *version)
 {
-        (void)state;
         struct file dump, expected;
+        struct text_reader reader;
         struct buffer value, text;
-        file_read("dump.jsonl", &dump);
-        file_read("expected.jsonl", &expected);
+        file_read(version, "dump.jsonl", &dump);
+        file_read(version, "expected.jsonl", &expected);
         assert_true(dump.count > 40);
         assert_int_equal(dump.count, expected.count);
+        text_reader_init(&reader);
         buffer_init(&value, 1 << 20);
         buffer_init(&text, 1 << 24);
         for (size_t i = 0; i < dump.count; i++) {
                 struct golden_row row = row_of(dump.lines[i], &value);
                 buffer_clear(&text);
-                assert_int_equal(text_record(&text, &row), 0);
+                assert_int_equal(text_record(&text, &reader, &row), 0);
                 buffer_append_byte(&text, 0);
                 assert_string_equal((char *)text.data, expected.lines[i]);
         }
         buffer_deinit(&text);
         buffer_deinit(&value);
+        text_reader_deinit(&reader);
         file_free(&expected);
         file_free(&dump);
+}
+
+static void every_golden_value_decodes_to_what_it_meant(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < 2; i++)
+                decode_all(golden_versions[i]);
 }
 
 struct comparison {
@@ -157,39 +140,137 @@ static void the_same_input_encodes_to_the_same_bytes(void **state)
 {
         (void)state;
         struct comparison comparison = {0};
-        file_read("dump.jsonl", &comparison.dump);
+        file_read("v1", "dump.jsonl", &comparison.dump);
         golden_rows(compare_row, &comparison);
         assert_int_equal(comparison.index, comparison.dump.count);
         assert_true(comparison.packed >= 1 && comparison.stored >= 8 && comparison.others >= 30);
         file_free(&comparison.dump);
 }
 
+/* What a dense frame holds is encoded again, by an encoder that has seen the segment as well. */
+struct again {
+        struct decoder decoder;
+        struct token_encoder encoder;
+        struct frame_packer packer;
+        struct book from, to;
+        struct buffer block;
+        unsigned frames;
+};
+
+static void encode_events(struct again *again, const struct frame_info *info)
+{
+        struct event event;
+        bool begun = false;
+        for (; decoder_next(&again->decoder, &again->from, &event) > 0; begun = true) {
+                if (!begun && info->method)
+                        token_begin(&again->encoder, &info->scale, &event);
+                if (info->method)
+                        token_add(&again->encoder, &again->to, &event);
+                else if (info->kind != FRAME_HEADLESS)
+                        assert_int_equal(book_apply(&again->to, &event), 0);
+        }
+        assert_true(begun);
+}
+
+static void compare_block(struct again *again, struct bytes frame)
+{
+        struct frame_info info;
+        struct bytes block;
+        buffer_clear(&again->block);
+        token_finish(&again->encoder, &again->block);
+        assert_int_equal(frame_unpack(&again->packer, frame, &info, &block), 0);
+        assert_int_equal(block.size, again->block.size);
+        assert_memory_equal(block.data, again->block.data, block.size);
+        again->frames++;
+}
+
+static void encode_again(struct again *again, struct bytes frame)
+{
+        struct frame_info info;
+        assert_int_equal(decoder_open(&again->decoder, frame, &info), 0);
+        if (info.kind == FRAME_IMAGE) {
+                token_encoder_reset(&again->encoder);
+                book_clear(&again->from);
+                book_clear(&again->to);
+        }
+        encode_events(again, &info);
+        if (info.method)
+                compare_block(again, frame);
+        if (info.kind != FRAME_IMAGE)
+                return;
+        token_encoder_reset(&again->encoder);
+        assert_int_equal(decoder_open(&again->decoder, frame, &info), 0);
+        assert_int_equal(decoder_image(&again->decoder, &again->from), 0);
+}
+
+static void what_a_dense_frame_holds_encodes_to_the_same_block(void **state)
+{
+        (void)state;
+        struct file dump;
+        struct buffer value;
+        struct again again = {0};
+        file_read("v2", "dump.jsonl", &dump);
+        buffer_init(&value, 1 << 20);
+        buffer_init(&again.block, 1 << 20);
+        decoder_init(&again.decoder);
+        token_encoder_init(&again.encoder);
+        frame_packer_init(&again.packer);
+        book_init(&again.from);
+        book_init(&again.to);
+        for (size_t i = 0; i < dump.count; i++) {
+                struct golden_row row = row_of(dump.lines[i], &value);
+                if (row.table == STORE_FRAMES)
+                        encode_again(&again, row.value);
+        }
+        assert_true(again.frames > 20);
+        book_deinit(&again.to);
+        book_deinit(&again.from);
+        frame_packer_deinit(&again.packer);
+        token_encoder_deinit(&again.encoder);
+        decoder_deinit(&again.decoder);
+        buffer_deinit(&again.block);
+        buffer_deinit(&value);
+        file_free(&dump);
+}
+
+static void write_again(struct buffer *again, const struct golden_row *row)
+{
+        struct mark_record mark;
+        struct archive_record archive;
+        buffer_clear(again);
+        if (row->key.major) {
+                assert_int_equal(archive_read(row->value, &archive), 0);
+                archive_write(again, &archive);
+        } else {
+                assert_int_equal(mark_read(row->value, &mark), 0);
+                mark_write(again, &mark);
+        }
+        assert_int_equal(again->size, row->value.size);
+        assert_memory_equal(again->data, row->value.data, row->value.size);
+}
+
 /* A mark's bytes do not depend on how frames were packed. */
 static void marks_are_read_and_written_alike(void **state)
 {
         (void)state;
-        struct file dump;
         struct buffer value, again;
-        unsigned count = 0;
-        file_read("dump.jsonl", &dump);
+        unsigned counts[2] = {0};
         buffer_init(&value, 1 << 20);
         buffer_init(&again, 1 << 20);
-        for (size_t i = 0; i < dump.count; i++) {
-                struct mark_record mark;
-                struct golden_row row = row_of(dump.lines[i], &value);
-                if (row.table != STORE_MARKS)
-                        continue;
-                assert_int_equal(mark_read(row.value, &mark), 0);
-                buffer_clear(&again);
-                mark_write(&again, &mark);
-                assert_int_equal(again.size, value.size);
-                assert_memory_equal(again.data, value.data, value.size);
-                count++;
+        for (size_t version = 0; version < 2; version++) {
+                struct file dump;
+                file_read(golden_versions[version], "dump.jsonl", &dump);
+                for (size_t i = 0; i < dump.count; i++) {
+                        struct golden_row row = row_of(dump.lines[i], &value);
+                        if (row.table == STORE_MARKS)
+                                write_again(&again, &row);
+                        counts[version] += row.table == STORE_MARKS;
+                }
+                file_free(&dump);
         }
-        assert_true(count >= 3);
+        assert_true(counts[0] >= 3 && counts[1] >= 4);
         buffer_deinit(&again);
         buffer_deinit(&value);
-        file_free(&dump);
 }
 
 /* In memory of exactly its size, so that a read beyond it is seen by a sanitizer. */
@@ -208,14 +289,13 @@ static void refuse_copy(struct frame_packer *packer, struct bytes frame, size_t 
         free(copy);
 }
 
-static void a_cut_or_flipped_frame_is_refused(void **state)
+static void damage_frames(const char *version)
 {
-        (void)state;
         struct file dump;
         struct buffer value;
         struct frame_packer packer;
         unsigned frames = 0;
-        file_read("dump.jsonl", &dump);
+        file_read(version, "dump.jsonl", &dump);
         buffer_init(&value, 1 << 20);
         frame_packer_init(&packer);
         for (size_t i = 0; i < dump.count; i++) {
@@ -234,70 +314,123 @@ static void a_cut_or_flipped_frame_is_refused(void **state)
         file_free(&dump);
 }
 
-static int read_record(enum store_table table, struct bytes value)
+static void a_cut_or_flipped_frame_is_refused(void **state)
 {
+        (void)state;
+        for (size_t i = 0; i < 2; i++)
+                damage_frames(golden_versions[i]);
+}
+
+static int read_record(struct golden_row row, struct bytes value)
+{
+        struct text_reader reader;
         struct buffer text;
+        row.value = value;
+        text_reader_init(&reader);
         buffer_init(&text, 1 << 20);
-        struct golden_row row = {.table = table, .value = value};
-        int code = text_value(&text, &row);
+        int code = text_value(&text, &reader, &row);
         buffer_deinit(&text);
+        text_reader_deinit(&reader);
         return code;
+}
+
+static void refuse_record(struct golden_row row, struct buffer *value)
+{
+        for (size_t size = 0; size < value->size; size++) {
+                uint8_t *copy = malloc(size ? size : 1);
+                memcpy(copy, value->data, size);
+                assert_int_equal(read_record(row, (struct bytes){copy, size}), ERR_CORRUPT);
+                free(copy);
+        }
+        buffer_append_byte(value, 0);
+        assert_int_equal(read_record(row, buffer_bytes(value)), ERR_CORRUPT);
+        value->data[0] = META_VERSION + 1;
+        assert_int_equal(read_record(row, buffer_bytes(value)), ERR_VERSION);
+        value->data[0] = 0;
+        assert_int_equal(read_record(row, buffer_bytes(value)), ERR_CORRUPT);
 }
 
 static void a_record_that_is_cut_or_longer_or_newer_is_refused(void **state)
 {
         (void)state;
-        struct file dump;
         struct buffer value;
-        file_read("dump.jsonl", &dump);
         buffer_init(&value, 1 << 20);
-        for (size_t i = 0; i < dump.count; i++) {
-                struct golden_row row = row_of(dump.lines[i], &value);
-                if (row.table == STORE_FRAMES || row.table == STORE_NOTES || !value.size)
-                        continue;
-                for (size_t size = 0; size < value.size; size++) {
-                        uint8_t *copy = malloc(size ? size : 1);
-                        memcpy(copy, value.data, size);
-                        assert_int_equal(
-                            read_record(row.table, (struct bytes){copy, size}), ERR_CORRUPT);
-                        free(copy);
+        for (size_t version = 0; version < 2; version++) {
+                struct file dump;
+                file_read(golden_versions[version], "dump.jsonl", &dump);
+                for (size_t i = 0; i < dump.count; i++) {
+                        struct golden_row row = row_of(dump.lines[i], &value);
+                        if (row.table != STORE_FRAMES && row.table != STORE_NOTES && value.size)
+                                refuse_record(row, &value);
                 }
-                buffer_append_byte(&value, 0);
-                assert_int_equal(read_record(row.table, buffer_bytes(&value)), ERR_CORRUPT);
-                value.data[0] = META_VERSION + 1;
-                assert_int_equal(read_record(row.table, buffer_bytes(&value)), ERR_VERSION);
-                value.data[0] = 0;
-                assert_int_equal(read_record(row.table, buffer_bytes(&value)), ERR_CORRUPT);
+                file_free(&dump);
         }
         buffer_deinit(&value);
-        file_free(&dump);
+}
+
+/* The hexadecimal member @name of a line, appended to @ret_value; none: nothing. */
+static void read_member(const char *line, const char *name, struct buffer *ret_value)
+{
+        char key[32];
+        snprintf(key, sizeof(key), "\"%s\":\"", name);
+        const char *at = strstr(line, key);
+        buffer_clear(ret_value);
+        if (at)
+                text_bytes(ret_value, at + strlen(key));
+}
+
+/* Read the value of @row behind the frame @behind, where there is one. */
+static int read_behind(const struct golden_row *row, struct bytes behind)
+{
+        struct text_reader reader;
+        struct buffer text;
+        struct golden_row before = {.table = STORE_FRAMES, .value = behind};
+        text_reader_init(&reader);
+        buffer_init(&text, 1 << 20);
+        if (behind.size)
+                assert_int_equal(text_value(&text, &reader, &before), 0);
+        int code = text_value(&text, &reader, row);
+        buffer_deinit(&text);
+        text_reader_deinit(&reader);
+        return code;
+}
+
+static void refuse_line(const char *line, struct buffer *value, struct buffer *behind)
+{
+        char table[16], newer[8], why[128];
+        int found = sscanf(line,
+            "{\"table\":\"%15[^\"]\",\"newer\":%7[^,],\"why\":\"%127[^\"]\",\"value\":", table,
+            newer, why);
+        assert_int_equal(found, 3);
+        struct golden_row row = {.key.major = strstr(line, "\"major\":1") != NULL};
+        while (row.table < STORE_TABLES && strcmp(table, golden_tables[row.table]))
+                row.table++;
+        assert_true(row.table < STORE_TABLES);
+        read_member(line, "value", value);
+        read_member(line, "behind", behind);
+        row.value = buffer_bytes(value);
+        int code = read_behind(&row, buffer_bytes(behind));
+        if (code != (strcmp(newer, "true") ? ERR_CORRUPT : ERR_VERSION))
+                fail_msg("%s, %s: %d", table, why, code);
 }
 
 /* Values whose checksum is right and whose content is not, each with the reason. */
 static void what_no_decoder_may_take_is_refused(void **state)
 {
         (void)state;
-        struct file refused;
-        struct buffer value;
-        file_read("refused.jsonl", &refused);
-        assert_true(refused.count > 60);
+        struct buffer value, behind;
         buffer_init(&value, 1 << 20);
-        for (size_t i = 0; i < refused.count; i++) {
-                char table[16], newer[8], why[128];
-                int at = 0;
-                int found = sscanf(refused.lines[i],
-                    "{\"table\":\"%15[^\"]\",\"newer\":%7[^,],\"why\":\"%127[^\"]\",\"value\":\"%n",
-                    table, newer, why, &at);
-                assert_int_equal(found, 3);
-                buffer_clear(&value);
-                append_hex(&value, refused.lines[i] + at);
-                int expected = strcmp(newer, "true") ? ERR_CORRUPT : ERR_VERSION;
-                int code = read_record(table_of(table), buffer_bytes(&value));
-                if (code != expected)
-                        fail_msg("%s, %s: %d", table, why, code);
+        buffer_init(&behind, 1 << 20);
+        for (size_t version = 0; version < 2; version++) {
+                struct file refused;
+                file_read(golden_versions[version], "refused.jsonl", &refused);
+                assert_true(refused.count > 60);
+                for (size_t i = 0; i < refused.count; i++)
+                        refuse_line(refused.lines[i], &value, &behind);
+                file_free(&refused);
         }
+        buffer_deinit(&behind);
         buffer_deinit(&value);
-        file_free(&refused);
 }
 
 int main(void)
@@ -305,6 +438,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(every_golden_value_decodes_to_what_it_meant),
             cmocka_unit_test(the_same_input_encodes_to_the_same_bytes),
+            cmocka_unit_test(what_a_dense_frame_holds_encodes_to_the_same_block),
             cmocka_unit_test(marks_are_read_and_written_alike),
             cmocka_unit_test(a_cut_or_flipped_frame_is_refused),
             cmocka_unit_test(a_record_that_is_cut_or_longer_or_newer_is_refused),

@@ -16,9 +16,9 @@ A file is little-endian int64 only:
 
 Prices and quantities are integers of 10^-digits, digits being the most decimals that the symbol's
 capture writes; fixed says that it always writes all of them. tick and lot are the greatest common
-divisors of what occurs. Receive times are cut to microseconds, or with --ns kept. Futures give an event's predecessor
-too (pu): it is checked to be the last_id before and not stored. Coinbase has no ids: there the
-events are counted from 1, after image 0."""
+divisors of what occurs. Receive times are cut to microseconds, or with --ns kept. Futures give an
+event's predecessor too (pu): it is checked to be the last_id before and not stored. Coinbase has
+no ids: there the events are counted from 1, after image 0."""
 
 import argparse
 import array

@@ -152,6 +152,17 @@ bool gap_spans(const struct gap_list *gaps, uint64_t from_position, uint64_t to_
         return false;
 }
 
+static void walk_take(struct walk *walk, const struct frame_info *info, uint64_t position)
+{
+        walk->has_last = true;
+        walk->broken = false;
+        walk->last_position = position + info->events - 1;
+        walk->last_id = info->last_id;
+        walk->last_time_ns = info->last_event_time_ns;
+        walk->last_receive_ns = info->last_receive_time_ns;
+        walk->epoch = info->epoch;
+}
+
 /* A frame of changes follows what came before it, or a recorded gap lies between. */
 static void walk_changes(struct walk *walk, const struct frame_info *info, uint64_t position)
 {
@@ -163,13 +174,7 @@ static void walk_changes(struct walk *walk, const struct frame_info *info, uint6
                 hole_add(walk, info, position, "ids are missing");
         if (!walk->has_last)
                 walk->first_ns = walk->broken ? walk->last_time_ns : info->first_event_time_ns;
-        walk->has_last = true;
-        walk->broken = false;
-        walk->last_position = position + info->events - 1;
-        walk->last_id = info->last_id;
-        walk->last_time_ns = info->last_event_time_ns;
-        walk->last_receive_ns = info->last_receive_time_ns;
-        walk->epoch = info->epoch;
+        walk_take(walk, info, position);
 }
 
 static void walk_break(struct walk *walk)
@@ -189,8 +194,12 @@ static void walk_frame(struct walk *walk, const struct frame_cursor *cursor)
                 walk_break(walk);
                 return;
         }
-        if (info.kind == FRAME_CHANGES && !cursor->skip && (!walk->broken || walk->rebased))
-                walk_changes(walk, &info, cursor->position);
+        if (info.kind == FRAME_CHANGES && (!walk->broken || walk->rebased)) {
+                if (cursor->skip) /* its first events were looked at before it was sealed */
+                        walk_take(walk, &info, cursor->position);
+                else
+                        walk_changes(walk, &info, cursor->position);
+        }
         if (!frame_is_image(&info))
                 return;
         walk->rebased |= info.kind == FRAME_IMAGE;

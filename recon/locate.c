@@ -238,26 +238,48 @@ int apply_repair(struct frame_cursor *cursor, struct book *book, struct error *e
         return code;
 }
 
-/* The book as it stands before the frame under the cursor. */
-static int read_segment(struct frame_cursor *cursor, struct book *book, struct error *error)
+/* What a second cursor in another one's transaction stands at. */
+static int beside_take(struct frame_cursor *beside, int code)
 {
-        struct frame_cursor before;
+        if (!code && beside->cursor.key.stream != beside->stream->number)
+                code = ERR_NOT_FOUND;
+        if (code)
+                return code;
+        beside->position = (uint64_t)beside->cursor.key.major;
+        beside->frame = beside->cursor.value;
+        beside->code = frame_peek(beside->frame, &beside->info);
+        return 0;
+}
+
+/* The frame under @beside is decoded into the book. */
+static int read_beside(struct frame_cursor *beside, struct book *book, struct error *error)
+{
+        struct decoder *decoder = &beside->reader->decoder;
         struct event event;
         int more = 0;
-        int code = frame_seek(
-            &before, cursor->reader, cursor->stream, cursor->day, cursor->info.segment, false);
-        code = code ? code : load_image(&before, book, error);
-        while (!code && !(code = frame_next(&before)) && before.position < cursor->position) {
-                if (before.info.kind == FRAME_REPAIR) {
-                        code = apply_repair(&before, book, error);
-                        continue;
-                }
-                code = open_frame(&before, error);
-                while (!code && (more = decoder_next(&cursor->reader->decoder, book, &event)) > 0)
-                        ;
-                code = code ? code : more;
-        }
-        frame_done(&before);
+        int code = open_frame(beside, error);
+        if (!code && beside->info.kind == FRAME_REPAIR)
+                return decoder_repair(decoder, book);
+        while (!code && (more = decoder_next(decoder, book, &event)) > 0)
+                ;
+        return code ? code : more;
+}
+
+/* The book as it stands before the frame under the cursor; by the cursor's own transaction, in
+ * which its segment is what the frame says. */
+static int read_segment(struct frame_cursor *cursor, struct book *book, struct error *error)
+{
+        const struct store_ops *ops = cursor->reader->store->ops;
+        struct frame_cursor beside = {
+            .reader = cursor->reader, .stream = cursor->stream, .day = cursor->day};
+        int code = ops->seek(&cursor->txn, STORE_FRAMES,
+            key_position(cursor->stream->number, cursor->info.segment), &beside.cursor);
+        code = beside_take(&beside, code);
+        code = code ? code : load_image(&beside, book, error);
+        while (!code && !(code = beside_take(&beside, ops->next(&beside.cursor))) &&
+            beside.position < cursor->position)
+                code = read_beside(&beside, book, error);
+        ops->done(&beside.cursor);
         return code
             ? place_error(error, ERR_CORRUPT, cursor, "frames between it and its image are missing")
             : 0;

@@ -221,6 +221,14 @@ int frame_seek(struct frame_cursor *cursor, struct reader *reader,
         }
 }
 
+static int cursor_step(struct frame_cursor *cursor)
+{
+        int code = cursor->reader->store->ops->next(&cursor->cursor);
+        if (!code && cursor->cursor.key.stream != cursor->stream->number)
+                code = ERR_NOT_FOUND;
+        return code ? code : cursor_take(cursor);
+}
+
 /* Come back after the transaction was given up: open frames may have been sealed meanwhile. */
 static int cursor_renew(struct frame_cursor *cursor)
 {
@@ -233,21 +241,13 @@ static int cursor_renew(struct frame_cursor *cursor)
                 cursor->skip = expected - cursor->position;
                 return 0;
         }
-        return cursor_open(cursor, cursor->day, expected, false);
+        return cursor_step(cursor); /* by this transaction, in which nothing moves */
 }
 
 int frame_next(struct frame_cursor *cursor)
 {
-        const struct store_ops *ops = cursor->reader->store->ops;
-        int code;
-        if (clock_mono_ns() - cursor->began_ns >= TXN_AGE_NS) {
-                code = cursor_renew(cursor);
-        } else {
-                code = ops->next(&cursor->cursor);
-                if (!code && cursor->cursor.key.stream != cursor->stream->number)
-                        code = ERR_NOT_FOUND;
-                code = code ? code : cursor_take(cursor);
-        }
+        bool old = clock_mono_ns() - cursor->began_ns >= TXN_AGE_NS;
+        int code = old ? cursor_renew(cursor) : cursor_step(cursor);
         while (code == ERR_NOT_FOUND && cursor->day + 1 < cursor->stream->day_count)
                 code = cursor_open(cursor, cursor->day + 1, 0, false);
         return code;

@@ -19,15 +19,21 @@ static int replay_seek(
     struct replay *replay, const struct recon_stream *stream, struct frame_cursor *cursor)
 {
         const struct replay_options *options = replay->options;
-        if (!stream->day_count)
-                return ERR_NOT_FOUND;
-        int code = options->clock == CLOCK_RECEIVE
-            ? locate_frame(replay->reader, stream, options->from_ns, options->clock, cursor)
-            : locate_start(replay->reader, stream, options->from_ns, cursor);
-        size_t day = code ? 0 : cursor->day;
-        uint64_t position = code ? 0 : cursor->info.segment;
-        frame_done(cursor);
-        return frame_seek(cursor, replay->reader, stream, day, position, false);
+        bool found = false;
+        int code = stream->day_count ? 0 : ERR_NOT_FOUND;
+        for (int attempt = 0; attempt < 2 && !code && !found; attempt++) {
+                int start = options->clock == CLOCK_RECEIVE
+                    ? locate_frame(replay->reader, stream, options->from_ns, options->clock, cursor)
+                    : locate_start(replay->reader, stream, options->from_ns, cursor);
+                size_t day = start ? 0 : cursor->day;
+                uint64_t position = start ? 0 : cursor->info.segment;
+                frame_done(cursor);
+                code = frame_seek(cursor, replay->reader, stream, day, position, false);
+                found = start || cursor->position == position;
+                if (!code && !found && !attempt)
+                        frame_done(cursor); /* archived since it was found: look again */
+        }
+        return code;
 }
 
 static bool frame_is_beyond(const struct replay *replay, const struct frame_info *info)

@@ -55,7 +55,8 @@ static void problem_at(struct verify *verify, uint64_t position, const char *for
 static void check_follows(struct verify *verify, const struct event *event, uint64_t position,
     uint32_t epoch, uint32_t last_epoch)
 {
-        if (!verify->has_last || gap_spans(&verify->gaps, verify->last_position, position))
+        bool later = position >= verify->stream->mark.next_position; /* its gaps are not known */
+        if (later || !verify->has_last || gap_spans(&verify->gaps, verify->last_position, position))
                 return;
         if (epoch != last_epoch &&
             !epoch_is_scale(verify->reader, verify->stream, verify->day, epoch)) {
@@ -293,7 +294,8 @@ static int verify_open(struct verify *verify, struct error *error)
             cursor->info.kind != FRAME_IMAGE;
         if (dense && !verify->book_known)
                 return frame_read(cursor->frame, &cursor->info);
-        if (!cursor->code && cursor->info.kind == FRAME_CHANGES && verify->has_book)
+        bool joins = cursor->info.kind == FRAME_CHANGES || cursor->info.kind == FRAME_REPAIR;
+        if (!cursor->code && joins && verify->has_book && verify->book_known)
                 return join_frame(cursor, &verify->book, error);
         return open_frame(cursor, error);
 }
@@ -381,6 +383,14 @@ static void check_counters(struct verify *verify, const struct mark_record *mark
                     verify->change_bytes);
 }
 
+/* Was the same gap open as the reading began, and is it still? */
+static bool gap_stays_open(const struct verify *verify, bool last, const struct mark_record *mark)
+{
+        const struct mark_record *begin = &verify->stream->mark;
+        return last && begin->gap_open && mark->gap_open &&
+            begin->gap_position == mark->gap_position;
+}
+
 static void check_day_end(struct verify *verify)
 {
         struct mark_record mark;
@@ -394,20 +404,35 @@ static void check_day_end(struct verify *verify)
                 problem_at(verify, verify->expected,
                     "frames for positions %" PRIu64 " to %" PRIu64 " are missing", verify->expected,
                     mark.next_position - 1);
-        if (last && verify->stream->mark.gap_open && !gap_is_open(&verify->gaps))
+        if (gap_stays_open(verify, last, &mark) && !gap_is_open(&verify->gaps))
                 problem_at(verify, verify->stream->mark.gap_position,
                     "the record of the open gap is missing");
+}
+
+/* The cursor has come to another day. Its frames are read by a transaction that begins after the
+ * mark was read: what is archived between the two would seem to be damage. */
+static int enter_day(struct verify *verify)
+{
+        struct frame_cursor *cursor = &verify->cursor;
+        size_t day = cursor->day;
+        uint64_t position = cursor->position;
+        while (verify->day < day) {
+                check_day_end(verify);
+                verify->day++;
+                check_day_begin(verify);
+        }
+        frame_done(cursor);
+        return frame_seek(cursor, verify->reader, verify->stream, day, position, false);
 }
 
 static int verify_all(struct verify *verify)
 {
         int code = frame_seek(&verify->cursor, verify->reader, verify->stream, 0, 0, false);
         while (!code) {
-                while (verify->day < verify->cursor.day) {
-                        check_day_end(verify);
-                        verify->day++;
-                        check_day_begin(verify);
-                }
+                while (!code && verify->day < verify->cursor.day)
+                        code = enter_day(verify);
+                if (code)
+                        break;
                 verify_frame(verify);
                 code = frame_next(&verify->cursor);
         }

@@ -8,7 +8,7 @@ DUMP is what obdump writes ("-": stdin), its values in the order of the store. D
 exit 1 and a line on stderr.
 
   wire.py      numbers and fields          packing.py   how a block is packed
-  book.py      books and digests           plain.py, tokens.py   a method each
+  book.py      books and digests           plain.py, tokens.py, nibbles.py   a method each
 """
 
 import ctypes
@@ -17,13 +17,14 @@ import resource
 import sys
 
 from book import Book
+from nibbles import Nibbles
 from packing import unpack
 from plain import Plain
 from tokens import Tokens
 from wire import I64_MIN, Damage, Newer, Reader, need, wrap
 
 MEMORY_MAX = 3 << 30  # bytes; a hostile dump may ask for more
-METHODS = [Plain, Tokens]
+METHODS = [Plain, Tokens, Nibbles]
 FLAGS = ["open", "sync", "correction", "bounded_bid", "bounded_ask", "timed", "thinned"]
 KINDS = {1: "image", 2: "changes", 3: "headless", 4: "repair"}
 CAUSES = [

@@ -1,12 +1,14 @@
 """The second decoder against the golden values, and against the product on stores it wrote."""
 
-import copy
 import json
 import os
 import pathlib
+import pickle
 import random
+import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -16,6 +18,8 @@ OBDECODE = SOURCE / "tests" / "spec" / "obdecode.py"
 GOLDEN = SOURCE / "tests" / "data" / "golden"
 VERSIONS = ["v1", "v2"]  # of plain frames, of dense ones
 sys.path.insert(0, str(OBDECODE.parent))
+import book  # noqa: E402
+import nibbles  # noqa: E402
 import obdecode  # noqa: E402
 import packing  # noqa: E402
 import refused_dense  # noqa: E402
@@ -218,6 +222,91 @@ def test_the_frames_of_the_documents():
     assert events[0]["asks"] == [[10005, 700]]
 
 
+def drawn_block(page, after):
+    """The bytes that a drawing of a block shows, without numbers of columns and remarks."""
+    text = (SOURCE / "schema" / page).read_text()
+    lines = text[text.index(after) :].split("```")[1].splitlines()
+    lines = [re.sub(r"^ {1,2}\d{1,2}  (?=[0-9a-f]{2}\b)", "", line).strip() for line in lines]
+    return b"".join(bytes.fromhex(line.split("   ")[0]) for line in lines)
+
+
+SYMBOL = r" (\d+) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) +(\d+) +(?:([0-9a-f]{4}) +)?(\S.*)"
+
+
+def drawn_symbols(after):
+    """The table of symbols of an example: k, x, point, start, share, v; u16; by."""
+    text = (SOURCE / "schema" / "nibbles.md").read_text()
+    table = text[text.index(after) :].split(" k   x  ", 1)[1].split("```")[0]
+    for line in table.splitlines()[1:]:
+        *numbers, word, by = re.fullmatch(SYMBOL, line).groups()
+        yield [int(number.replace(",", "")) for number in numbers], word, by
+
+
+def trace_symbols(monkeypatch):
+    """What the reader of symbols does, in the words of the page."""
+    told, places = [], []
+    nibble, symbol = nibbles.Learnt.nibble, nibbles.Columns.symbol
+
+    def trace_nibble(learnt, table, *index):
+        places.append(" ".join([table, *(f"[{i}]" for i in index)]))
+        return nibble(learnt, table, *index)
+
+    def trace_symbol(columns, starts):
+        k, at = columns.count, columns.words.at
+        x = columns.states[k % 2]
+        v = symbol(columns, starts)
+        word = columns.words.data[at : columns.words.at][::-1].hex() or None
+        share = starts[v + 1] - starts[v]
+        told.append(([k, x, x % (1 << 15), starts[v], share, v], word, ", ".join(places)))
+        places.clear()
+        return v
+
+    monkeypatch.setattr(nibbles.Learnt, "nibble", trace_nibble)
+    monkeypatch.setattr(nibbles.Columns, "symbol", trace_symbol)
+    return told
+
+
+def decode_block(method, page, after, levels, first_id):
+    """The one event or the events of a drawn block, the method fresh."""
+    frame = {
+        "first_id": first_id,
+        "first_event_time_ns": 1_700_000_000_000_000_000,
+        "first_receive_time_ns": 1_700_000_000_001_234_000,
+    }
+    return list(method(levels.scale).events(drawn_block(page, after), frame, levels))
+
+
+def test_the_blocks_of_nibbles(monkeypatch):
+    told = trace_symbols(monkeypatch)
+    levels = book.Book([2, 3, True, 1, 1])
+    begins = ["Its block, unpacked:", "Then one event, all nibbles fresh"]
+    (image,) = decode_block(nibbles.Nibbles, "nibbles.md", begins[0], levels, 100)
+    assert image["bids"] == [[10000, 1500], [9990, 2000]]
+    assert image["asks"] == [[10005, 700]]
+    assert (image["first_id"], image["last_id"]) == (100, 100)
+    assert told == list(drawn_symbols(begins[0])) and len(told) == 23
+    told.clear()
+    (event,) = decode_block(nibbles.Nibbles, "nibbles.md", begins[1], levels, 101)
+    assert (event["bids"], event["asks"]) == ([[10000, 1200]], [[10005, 0]])
+    assert (event["first_id"], event["last_id"]) == (101, 102)
+    assert event["event_time_ns"] == 1_700_000_000_000_000_000
+    assert event["receive_time_ns"] - event["event_time_ns"] == 1_234_000
+    assert told == list(drawn_symbols(begins[1])) and len(told) == 8
+
+
+def test_the_block_of_tokens():
+    levels = book.Book([2, 3, True, 1, 1])
+    for price, quantity in ([10000, 1500], [9990, 2000], [9983, 1500]):
+        levels.set(0, price, quantity)
+    levels.set(1, 10005, 700)
+    after = "Then two events, the list empty"
+    events = decode_block(tokens.Tokens, "tokens.md", after, levels, 101)
+    assert [(event["first_id"], event["last_id"]) for event in events] == [(101, 103), (104, 105)]
+    assert [event["bids"] for event in events] == [[[10000, 1200], [9999, 2000]], []]
+    assert [event["asks"] for event in events] == [[[10005, 0]], [[10020, 1200], [10010, 0]]]
+    assert events[1]["receive_time_ns"] == 1_700_000_000_101_300_000
+
+
 # ---- a frame that stands behind a dropped image ----
 
 
@@ -267,16 +356,41 @@ def test_a_thinned_frame_leaves_a_hole_of_one_position():
 # ---- against the product ----
 
 
-def compare_replays(tmp_path, store, symbol, count):
+def dump_store(tmp_path, store):
     dump = tmp_path / "dump.jsonl"
     dump.write_text(run(program("obdump"), store))
-    ours = decode("replay", dump, symbol).splitlines()
-    theirs = run(
-        BUILD / "obrebuild", "--store", store, "replay", symbol, "--digest", codes=(0, 3)
-    ).splitlines()
+    return dump
+
+
+def compare_replays(tmp_path, store, symbol, count):
+    """The lines of both, which are the same."""
+    ours = decode("replay", dump_store(tmp_path, store), symbol).splitlines()
+    replay = ["replay", symbol, "--digest", "--output", "json"]
+    theirs = run(BUILD / "obrebuild", "--store", store, *replay, codes=(0, 3)).splitlines()
     assert len(ours) >= count
     assert ours == theirs
     run(BUILD / "obrebuild", "--store", store, "verify", symbol)
+    return ours
+
+
+def archive_store(tmp_path, store):
+    """The heads of its frames, then."""
+    run(BUILD / "obrebuild", "--store", store, "archive")
+    frames = [
+        obdecode.open_frame(row["value"])[0]
+        for row in obdecode.read_dump(dump_store(tmp_path, store))
+        if row["table"] == "frames"
+    ]
+    assert {frame["method"] for frame in frames if frame["kind"] != "headless"} == {2}
+    return frames
+
+
+def compare_archived(tmp_path, store, symbol, count, thinned):
+    """Archiving changes no line, and makes so many frames that stand behind a dropped image."""
+    before = compare_replays(tmp_path, store, symbol, count)
+    frames = archive_store(tmp_path, store)
+    assert sum("thinned" in frame["flags"] for frame in frames) == thinned
+    assert compare_replays(tmp_path, store, symbol, count) == before
 
 
 BENCH_STORE = BUILD / "bench" / "bench_store"
@@ -294,29 +408,42 @@ def test_the_golden_record_replays_alike(tmp_path, version, symbol, count):
 
 
 @needs_build
+@pytest.mark.parametrize("symbol, count", [("GOLDUSDT", 350), ("binance_us:EMPTYUSD", 5)])
+def test_the_golden_record_replays_alike_when_it_is_archived(tmp_path, symbol, count):
+    run(program("obgolden"), "store", "v2", tmp_path / "store")
+    compare_archived(tmp_path, tmp_path / "store", symbol, count, 1)
+
+
+@needs_build
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_a_recorder_wrote_replays_alike(tmp_path, seed):
+def test_what_a_recorder_wrote_replays_alike_archived_too(tmp_path, seed):
     run(program("obgolden"), "record", tmp_path / "store", seed)
-    compare_replays(tmp_path, tmp_path / "store", "binance:FEEDUSDT", 1800)
+    compare_archived(tmp_path, tmp_path / "store", "binance:FEEDUSDT", 1800, 8)
 
 
 @needs_build
 @pytest.mark.skipif(not BENCH_STORE.exists(), reason="the bench is not built")
 @pytest.mark.parametrize(
-    "symbol, count", [("MANAUSDT", 800), ("XMRBTC", 130), ("BTCUSD", 1000), ("BTCUSDT", 6000)]
+    "symbol, count, thinned",
+    [("MANAUSDT", 800, 0), ("XMRBTC", 130, 0), ("BTCUSD", 1000, 0), ("BTCUSDT", 6000, 15)],
 )
-def test_what_was_recorded_of_a_capture_replays_alike(tmp_path, symbol, count):
+def test_what_was_recorded_of_a_capture_replays_alike_archived_too(
+    tmp_path, symbol, count, thinned
+):
     run(sys.executable, SOURCE / "bench" / "events.py", tmp_path / "events")
     file = max(
         (tmp_path / "events").glob(f"*.{symbol}.obev"), key=lambda path: path.stat().st_size
     )
     run(BENCH_STORE, tmp_path / "store", symbol, file)
-    compare_replays(tmp_path, tmp_path / "store", symbol, count)
+    compare_archived(tmp_path, tmp_path / "store", symbol, count, thinned)
 
 
-def damage_columns(chance, block):
+METHOD_COLUMNS = {1: tokens.Columns, 2: nibbles.Columns}
+
+
+def damage_columns(chance, method, block):
     """Columns of the block with a byte or two changed, taken out or put in; sizes are right."""
-    columns = [bytearray(column.data) for column in tokens.Columns(block).columns]
+    columns = [bytearray(column.data) for column in METHOD_COLUMNS[method](block).columns]
     full = [column for column in columns if column]
     for _ in range(chance.randint(1, 3)):
         column = chance.choice(full if chance.random() < 0.9 else columns)
@@ -332,35 +459,108 @@ def damage_columns(chance, block):
             column[at : at + 1] = bytes(
                 byte ^ 1 << chance.randrange(8) for byte in column[at : at + 1]
             )
-    return refused_dense.block(dict(enumerate(map(bytes, columns))))
+    return refused_dense.block(dict(enumerate(map(bytes, columns))), len(columns))
 
 
-def damage_frame(chance, data):
-    """Another frame with a right checksum: its columns damaged, or how they are packed."""
+def code_symbols(told):
+    """The column of symbols, each with the starts that it is read by, as nibbles.md tells."""
+    states, words = [1 << 16, 1 << 16], []
+    for k in reversed(range(len(told))):
+        starts, v = told[k]
+        x, share = states[k % 2], starts[v + 1] - starts[v]
+        if x >= share << 17:
+            words.insert(0, x & 0xFFFF)
+            x >>= 16
+        states[k % 2] = (x // share << 15) + x % share + starts[v]
+    head = b"".join(state.to_bytes(4, "little") for state in states)
+    return (head if told else b"") + b"".join(word.to_bytes(2, "little") for word in words)
+
+
+class Script(nibbles.Columns):
+    """Tells a walk the symbols of a script, where there is one, and keeps what it told."""
+
+    def __init__(self, block, script=None, more=b""):
+        super().__init__(block)
+        raw = self.columns[nibbles.RAW].data + more
+        self.columns[nibbles.RAW], self.bits[nibbles.RAW] = wire.Reader(raw), wire.Bits(raw)
+        self.script, self.told = script, []
+
+    def symbol(self, starts):
+        if self.script is None:
+            value = super().symbol(starts)
+        else:
+            wire.need(self.script, "the script ends")
+            value = self.script.pop(0)
+        self.told.append((starts, value))
+        return value
+
+    def run(self, frames, row, data):
+        """Read the frame by this script, up to the first damage."""
+        with mock.patch.object(nibbles, "Columns", lambda block: self):
+            try:
+                list(pickle.loads(frames).read(row["major"], row["place"], data)[1])
+            except obdecode.Damage:
+                pass
+        return self
+
+    def block(self):
+        columns = {i: column.data for i, column in enumerate(self.columns)}
+        columns[nibbles.SYMBOLS] = code_symbols(self.told)
+        columns[nibbles.RAW] = columns[nibbles.RAW][: self.bits[nibbles.RAW].bytes_used()]
+        return refused_dense.block(columns, len(columns))
+
+
+def change_symbols(chance, frames, row, data):
+    """The frame with a few symbols changed and all coded anew, so that nothing ends early."""
+    summary, block = split_frame(data)
+    told = Script(block).run(frames, row, data)
+    assert told.block() == block
+    script = [value for _, value in told.told] + chance.choices(range(16), k=60)
+    for _ in range(chance.randint(1, 3)):
+        script[chance.randrange(len(told.told) or 1)] = chance.randrange(16)
+    changed = Script(block, script, chance.randbytes(400)).run(frames, row, data)
+    return stored_frame(data, summary, changed.block())
+
+
+def split_frame(data):
+    """The summary as it stands, and the block unpacked."""
     frame, block = obdecode.open_frame(data)
     r = obdecode.Reader(data[24:])
     obdecode.read_summary(r, {"kind": frame["kind"]})
-    summary = data[24 : 24 + r.at]
-    if chance.random() < 0.3:
-        packed = bytearray(data[24 + r.at :])
-        packed[chance.randrange(len(packed))] ^= 1 << chance.randrange(8)
-        return make_frame(data, summary + packed)
-    block = damage_columns(chance, block)
+    return data[24 : 24 + r.at], block
+
+
+def stored_frame(data, summary, block):
+    """The frame with another block, not packed."""
     head = data[:7] + b"\0" + data[8:12] + len(block).to_bytes(4, "little") + data[16:]
     return make_frame(head, summary + block)
 
 
-def damaged_frames(chance, count):
-    """Segments of the golden record, each on a stream of its own, the last frame of it damaged:
-    rows, and what this decoder makes of the last one."""
+def damage_frame(chance, data):
+    """Another frame with a right checksum: its columns damaged, or how they are packed."""
+    summary, block = split_frame(data)
+    if chance.random() < 0.3:
+        packed = bytearray(data[24 + len(summary) :])
+        packed[chance.randrange(len(packed))] ^= 1 << chance.randrange(8)
+        return make_frame(data, summary + packed)
+    return stored_frame(data, summary, damage_columns(chance, data[6], block))
+
+
+def damaged_frames(chance, count, source):
+    """Segments of a record, each on a stream of its own, the last frame of it damaged: rows, and
+    what this decoder makes of the last one."""
     behind, frames, stream = [], obdecode.Frames(), 0
-    for row, value in rows("v2", "frames"):
-        kept = copy.deepcopy(frames)
+    for row, value in source:
+        kept = pickle.dumps(frames)
         list(frames.read(row["major"], row["place"], value)[1])
         behind = behind if value[5] != 1 else []
         for _ in range(count if value[6] else 0):
             stream += 1
-            last = {**row, "stream": stream, "value": damage_frame(chance, value).hex()}
+            if value[6] == 2 and stream % 2:
+                damaged = change_symbols(chance, kept, row, value)
+            else:
+                damaged = damage_frame(chance, value)
+            last = {**row, "stream": stream, "value": damaged.hex()}
             yield [{**before, "stream": stream} for before in behind] + [last], judge(kept, last)
         behind.append(row)
 
@@ -368,7 +568,7 @@ def damaged_frames(chance, count):
 def judge(frames, row):
     try:
         value = bytes.fromhex(row["value"])
-        frame, events, _ = copy.deepcopy(frames).read(row["major"], row["place"], value)
+        frame, events, _ = pickle.loads(frames).read(row["major"], row["place"], value)
         line = {**row, "value": {"frame": frame, "list": list(events)}}
         return json.dumps(line, separators=(",", ":"))
     except obdecode.Newer:
@@ -382,13 +582,23 @@ def check_count(facts, frame):
     wire.need(facts.facts["events"] == frame["events"], "the count of events")
 
 
+def archived_frames(tmp_path):
+    run(program("obgolden"), "store", "v2", tmp_path / "store")
+    archive_store(tmp_path, tmp_path / "store")
+    for row in obdecode.read_dump(tmp_path / "dump.jsonl"):
+        if row["table"] == "frames":
+            yield {**row, "value": row["value"].hex()}, row["value"]
+
+
 @needs_build
 @pytest.mark.parametrize("seed", [1, 2])
-def test_damage_under_a_right_checksum_is_seen_alike(tmp_path, monkeypatch, seed):
+@pytest.mark.parametrize("method", [1, 2])
+def test_damage_under_a_right_checksum_is_seen_alike(tmp_path, monkeypatch, method, seed):
+    source = list(rows("v2", "frames") if method == 1 else archived_frames(tmp_path))
     monkeypatch.setattr(obdecode.Facts, "check", check_count)
     monkeypatch.setattr(obdecode, "check_image", lambda *words: None)
     dump, expected = [], []
-    for part, verdict in damaged_frames(random.Random(seed), 40):
+    for part, verdict in damaged_frames(random.Random(seed), 40, source):
         dump += part
         expected.append((len(dump) - 1, verdict))
     (tmp_path / "dump.jsonl").write_text(

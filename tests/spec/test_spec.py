@@ -422,7 +422,6 @@ def test_what_a_recorder_wrote_replays_alike_archived_too(tmp_path, seed):
 
 
 @needs_build
-@pytest.mark.skipif(not BENCH_STORE.exists(), reason="the bench is not built")
 @pytest.mark.parametrize(
     "symbol, count, thinned",
     [("MANAUSDT", 800, 0), ("XMRBTC", 130, 0), ("BTCUSD", 1000, 0), ("BTCUSDT", 6000, 15)],

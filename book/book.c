@@ -433,3 +433,32 @@ void book_levels(const struct book *book, enum side side, struct level *ret_leve
         while (book_next(book, side, &cursor, ret_levels))
                 ret_levels++;
 }
+
+bool book_equal(const struct book *a, const struct book *b)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                struct book_cursor at_a = {0}, at_b = {0};
+                struct level level_a, level_b;
+                if (book_count(a, s) != book_count(b, s))
+                        return false;
+                while (book_next(a, s, &at_a, &level_a) && book_next(b, s, &at_b, &level_b)) {
+                        if (level_a.price != level_b.price || level_a.quantity != level_b.quantity)
+                                return false;
+                }
+        }
+        return true;
+}
+
+void book_to_event(const struct book *book, struct buffer *scratch, struct event *ret_event)
+{
+        size_t count = book_count(book, SIDE_BID) + book_count(book, SIDE_ASK);
+        buffer_clear(scratch);
+        struct level *levels =
+            (struct level *)(void *)buffer_reserve(scratch, (count + 1) * sizeof(struct level));
+        for (enum side s = 0; s < SIDES; s++) {
+                ret_event->count[s] = (uint32_t)book_count(book, s);
+                ret_event->levels[s] = levels;
+                book_levels(book, s, levels);
+                levels += ret_event->count[s];
+        }
+}

@@ -9,6 +9,7 @@
 #ifndef BOOK_BOOK_H
 #define BOOK_BOOK_H
 
+#include "base/bytes.h"
 #include "book/event.h"
 
 #define BOOK_SLOTS 64 /* of a chunk: one bit each in a word */
@@ -87,6 +88,12 @@ bool book_is_crossed(const struct book *book);
 /* The next level from the best outward, or false at the end. The book must not change meanwhile. */
 bool book_next(
     const struct book *book, enum side side, struct book_cursor *cursor, struct level *ret_level);
+
+/* The same levels on both sides? */
+bool book_equal(const struct book *a, const struct book *b);
+
+/* The book as one event of inserts: its counts and levels, kept in @scratch, into @ret_event. */
+void book_to_event(const struct book *book, struct buffer *scratch, struct event *ret_event);
 
 /* Write the levels of @side, best first, to @ret_levels, which holds book_count of them. */
 void book_levels(const struct book *book, enum side side, struct level *ret_levels);

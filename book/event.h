@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum side {
         SIDE_BID,
@@ -55,6 +56,19 @@ struct image {
 static inline uint32_t event_level_count(const struct event *event)
 {
         return event->count[SIDE_BID] + event->count[SIDE_ASK];
+}
+
+/* In every field, levels in the same order. */
+static inline bool event_equal(const struct event *a, const struct event *b)
+{
+        bool equal = a->event_time_ns == b->event_time_ns &&
+            a->receive_time_ns == b->receive_time_ns && a->first_id == b->first_id &&
+            a->last_id == b->last_id && a->flags == b->flags;
+        for (enum side s = 0; s < SIDES && equal; s++)
+                equal = a->count[s] == b->count[s] &&
+                    (!a->count[s] ||
+                        !memcmp(a->levels[s], b->levels[s], a->count[s] * sizeof(struct level)));
+        return equal;
 }
 
 static inline bool scale_equal(const struct scale *a, const struct scale *b)

@@ -29,9 +29,9 @@ enum frame_method {
 };
 
 enum frame_flag {
-        FRAME_OPEN = 1 << 0,       /* will be replaced by a sealed one */
-        FRAME_SYNC = 1 << 1,       /* image: from the exchange, else from our own book */
-        FRAME_CORRECTION = 1 << 2, /* image: replaced our own book within an epoch (older stores) */
+        FRAME_OPEN = 1 << 0,        /* will be replaced by a sealed one */
+        FRAME_SYNC = 1 << 1,        /* image: from the exchange, else from our own book */
+        FRAME_CORRECTION = 1 << 2,  /* image: replaced our own book within an epoch */
         FRAME_BOUNDED_BID = 1 << 3, /* image: the exchange may hold more bids beyond the horizon */
         FRAME_BOUNDED_ASK = 1 << 4,
         FRAME_TIMED = 1 << 5,   /* the running maximum before it is known */
@@ -96,6 +96,12 @@ static inline bool frame_is_image(const struct frame_info *info)
 static inline uint64_t frame_positions(const struct frame_info *info)
 {
         return frame_is_image(info) ? 1 : info->events;
+}
+
+/* What the time index has the frame by: INT64_MIN where there was no event before it. */
+static inline int64_t frame_time_key(const struct frame_info *info)
+{
+        return info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
 }
 
 /* Does the frame at @position follow right after what ended before @expected? */

@@ -415,15 +415,9 @@ static void coder_prepare(struct nibble_coder *coder, const struct scale *scale)
 
 /* ---- columns of a block ---- */
 
-/* What is pending of the bits is not counted. */
-static struct column *coder_column(struct nibble_coder *coder, size_t i)
+static struct dense_block block_of(struct nibble_coder *coder)
 {
-        if (i < HEAD_COLUMNS)
-                return &coder->heads.columns[i];
-        if (i == HEAD_COLUMNS)
-                return &coder->heads.bits.bytes;
-        i -= HEAD_COLUMNS + 1;
-        return i < NIBBLE_COLUMNS ? &coder->columns[i] : &coder->bits.bytes;
+        return (struct dense_block){&coder->heads, coder->columns, NIBBLE_COLUMNS, &coder->bits};
 }
 
 void nibble_encoder_init(struct nibble_encoder *encoder)
@@ -433,8 +427,8 @@ void nibble_encoder_init(struct nibble_encoder *encoder)
 
 void nibble_encoder_deinit(struct nibble_encoder *encoder)
 {
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++)
-                free(coder_column(&encoder->coder, i)->begin);
+        struct dense_block block = block_of(&encoder->coder);
+        dense_free(&block);
         free(encoder->coder.io.writer.symbols);
         free(encoder->coder.memory);
 }
@@ -448,15 +442,10 @@ void nibble_begin(
     struct nibble_encoder *encoder, const struct scale *scale, const struct event *first)
 {
         struct nibble_coder *coder = &encoder->coder;
+        struct dense_block block = block_of(coder);
         coder_prepare(coder, scale);
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++) {
-                struct column *column = coder_column(coder, i);
-                column->at = column->begin;
-        }
+        dense_begin(&block, first);
         coder->io.writer.count = 0;
-        coder->bits.pending = coder->heads.bits.pending = 0;
-        coder->bits.pending_count = coder->heads.bits.pending_count = 0;
-        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
 }
 
 void nibble_add(struct nibble_encoder *encoder, struct book *book, const struct event *event)
@@ -464,17 +453,13 @@ void nibble_add(struct nibble_encoder *encoder, struct book *book, const struct 
         struct nibble_coder *coder = &encoder->coder;
         unsigned bits = order_of(event);
         heads_write(&coder->heads, event, bits);
-        for (enum side s = 0; s < SIDES; s++)
-                code_levels(coder, book, s, event, bits, NULL, NULL, false);
-        book->id = event->last_id;
+        code_event(coder, book, event, bits, NULL, NULL, false);
 }
 
 size_t nibble_size(struct nibble_encoder *encoder)
 {
-        size_t size = NIBBLE_BLOCK_COLUMNS * VARINT_SIZE_MAX;
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++)
-                size += column_size(coder_column(&encoder->coder, i)) + COLUMN_PADDING;
-        return size + 2 * encoder->coder.io.writer.count + SHARES_HEAD_SIZE;
+        struct dense_block block = block_of(&encoder->coder);
+        return dense_size(&block) + 2 * encoder->coder.io.writer.count + SHARES_HEAD_SIZE;
 }
 
 size_t nibble_event_size(const struct event *event)
@@ -482,20 +467,12 @@ size_t nibble_event_size(const struct event *event)
         return 64 + (size_t)event_level_count(event) * 64;
 }
 
-void nibble_finish(struct nibble_encoder *encoder, struct buffer *block)
+void nibble_finish(struct nibble_encoder *encoder, struct buffer *ret_block)
 {
         struct nibble_coder *coder = &encoder->coder;
-        bits_flush(&coder->heads.bits);
-        bits_flush(&coder->bits);
+        struct dense_block block = block_of(coder);
         shares_finish(&coder->io.writer, &coder->columns[NIBBLE_SYMBOLS]);
-        write_varint(block, NIBBLE_BLOCK_COLUMNS);
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++)
-                write_varint(block, column_size(coder_column(coder, i)));
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++) {
-                const struct column *column = coder_column(coder, i);
-                if (column->begin)
-                        buffer_append(block, column->begin, column_size(column));
-        }
+        dense_finish(&block, ret_block);
 }
 
 /* ---- reading ---- */
@@ -516,63 +493,34 @@ void nibble_decoder_reset(struct nibble_decoder *decoder)
 }
 
 int nibble_open(struct nibble_decoder *decoder, const struct scale *scale,
-    const struct event *first, struct bytes block)
+    const struct event *first, struct bytes bytes)
 {
         struct nibble_coder *coder = &decoder->coder;
-        struct byte_reader reader = reader_of(block);
-        uint64_t sizes[NIBBLE_BLOCK_COLUMNS];
+        struct column *symbols = &coder->columns[NIBBLE_SYMBOLS];
+        struct dense_block block = block_of(coder);
+        int code = dense_open(&block, first, bytes);
         coder_prepare(coder, scale);
-        reader.failed |= read_varint(&reader) != NIBBLE_BLOCK_COLUMNS;
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++)
-                sizes[i] = read_varint(&reader);
-        for (size_t i = 0; i < NIBBLE_BLOCK_COLUMNS; i++)
-                column_open(coder_column(coder, i), read_bytes(&reader, sizes[i]));
-        coder->bits.at = coder->heads.bits.at = 0;
-        coder->heads.bits.end = 8 * sizes[HEAD_COLUMNS];
-        coder->bits.end = 8 * sizes[NIBBLE_BLOCK_COLUMNS - 1];
-        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
         decoder->scan = coder->heads;
-        reader.failed |= !shares_open(&coder->io.reader, &coder->columns[NIBBLE_SYMBOLS]);
-        return reader.failed || reader_left(&reader) ? ERR_CORRUPT : 0;
+        if (!shares_open(&coder->io.reader, symbols))
+                code = ERR_CORRUPT;
+        symbols->at = symbols->end; /* read from io */
+        return code;
 }
 
 int nibble_scan(struct nibble_decoder *decoder, struct event *ret_event)
 {
-        unsigned bits;
-        if (heads_at_end(&decoder->scan))
-                return 0;
-        return heads_read(&decoder->scan, ret_event, &bits) ? ERR_CORRUPT : 1;
-}
-
-/* Everything of a block must have been read at its end: less than a byte of bits is left. */
-static bool coder_is_spent(const struct nibble_coder *coder)
-{
-        const struct column *plain = &coder->columns[NIBBLE_PLAIN];
-        bool spent = coder->bits.end - coder->bits.at < 8 &&
-            coder->heads.bits.end - coder->heads.bits.at < 8;
-        for (size_t i = 0; i < HEAD_COLUMNS; i++)
-                spent &= coder->heads.columns[i].at == coder->heads.columns[i].end;
-        return spent && plain->at == plain->end && shares_are_spent(&coder->io.reader);
+        return dense_scan(&decoder->scan, ret_event);
 }
 
 int nibble_next(struct nibble_decoder *decoder, struct event *ret_event, unsigned *ret_bits)
 {
-        struct nibble_coder *coder = &decoder->coder;
-        if (heads_at_end(&coder->heads))
-                return coder_is_spent(coder) ? 0 : ERR_CORRUPT;
-        return heads_read(&coder->heads, ret_event, ret_bits) ? ERR_CORRUPT : 1;
+        struct dense_block block = block_of(&decoder->coder);
+        int more = dense_next(&block, ret_event, ret_bits);
+        return !more && !shares_are_spent(&decoder->coder.io.reader) ? ERR_CORRUPT : more;
 }
 
 int nibble_levels(struct nibble_decoder *decoder, struct book *book, const struct event *event,
     unsigned bits, struct level *ret_levels, int64_t *ret_befores)
 {
-        struct nibble_coder *coder = &decoder->coder;
-        for (enum side s = 0; s < SIDES; s++) {
-                if (!code_levels(coder, book, s, event, bits, ret_levels, ret_befores, true))
-                        return ERR_CORRUPT;
-                ret_levels += event->count[s];
-                ret_befores += event->count[s];
-        }
-        book->id = event->last_id;
-        return 0;
+        return code_event(&decoder->coder, book, event, bits, ret_levels, ret_befores, true);
 }

@@ -9,7 +9,7 @@
 #define CODEC_NIBBLES_H
 
 #include "book/book.h"
-#include "codec/heads.h"
+#include "codec/dense.h"
 #include "codec/levels.h"
 #include "codec/nibble_model.h"
 
@@ -19,8 +19,7 @@ enum nibble_column {
         NIBBLE_COLUMNS,
 };
 
-/* Columns: heads, their bits, these, raw bits. */
-#define NIBBLE_BLOCK_COLUMNS (HEAD_COLUMNS + 1 + NIBBLE_COLUMNS + 1)
+#define NIBBLE_BLOCK_COLUMNS DENSE_COLUMNS(NIBBLE_COLUMNS)
 
 struct nibble_model;
 struct nibble_counts;
@@ -77,10 +76,10 @@ void nibble_decoder_init(struct nibble_decoder *decoder);
 void nibble_decoder_deinit(struct nibble_decoder *decoder);
 void nibble_decoder_reset(struct nibble_decoder *decoder);
 
-/* Begin to read @block, which must stay until the last nibble_next, with COLUMN_PADDING readable
- * bytes behind it. @first: the first id and the times of its first event. ERR_CORRUPT. */
+/* Begin to read @bytes, a block, which must stay until the last nibble_next, with COLUMN_PADDING
+ * readable bytes behind it. @first: the first id and the times of its first event. ERR_CORRUPT. */
 int nibble_open(struct nibble_decoder *decoder, const struct scale *scale,
-    const struct event *first, struct bytes block);
+    const struct event *first, struct bytes bytes);
 
 /* 1 and the head of the next event, 0 at the end, or ERR_CORRUPT; independent of nibble_next. */
 int nibble_scan(struct nibble_decoder *decoder, struct event *ret_event);

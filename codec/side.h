@@ -216,3 +216,20 @@ CODEC_INLINE bool code_levels(CODER *coder, struct book *book, enum side side,
         return code_side(
             coder, book, SIDE_ASK, sent, ret_levels, ret_befores, count, reversed, decoding);
 }
+
+/* All levels of an event, and @book after it. Writing: @ret_* are not used. Reading: ERR_CORRUPT.
+ */
+CODEC_INLINE int code_event(CODER *coder, struct book *book, const struct event *event,
+    unsigned bits, struct level *ret_levels, int64_t *ret_befores, const bool decoding)
+{
+        for (enum side s = 0; s < SIDES; s++) {
+                if (!code_levels(coder, book, s, event, bits, ret_levels, ret_befores, decoding))
+                        return ERR_CORRUPT;
+                if (decoding) {
+                        ret_levels += event->count[s];
+                        ret_befores += event->count[s];
+                }
+        }
+        book->id = event->last_id;
+        return 0;
+}

@@ -1,7 +1,5 @@
 #include "codec/tokens.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/limits.h"
 
@@ -216,15 +214,9 @@ CODEC_INLINE void code_begin(
 
 /* ---- columns of a block ---- */
 
-/* What is pending of the bits is not counted. */
-static struct column *coder_column(struct token_coder *coder, size_t i)
+static struct dense_block block_of(struct token_coder *coder)
 {
-        if (i < HEAD_COLUMNS)
-                return &coder->heads.columns[i];
-        if (i == HEAD_COLUMNS)
-                return &coder->heads.bits.bytes;
-        i -= HEAD_COLUMNS + 1;
-        return i < TOKEN_COLUMNS ? &coder->columns[i] : &coder->bits.bytes;
+        return (struct dense_block){&coder->heads, coder->columns, TOKEN_COLUMNS, &coder->bits};
 }
 
 void token_encoder_init(struct token_encoder *encoder)
@@ -235,8 +227,8 @@ void token_encoder_init(struct token_encoder *encoder)
 
 void token_encoder_deinit(struct token_encoder *encoder)
 {
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                free(coder_column(&encoder->coder, i)->begin);
+        struct dense_block block = block_of(&encoder->coder);
+        dense_free(&block);
         ranks_deinit(&encoder->coder.ranks);
 }
 
@@ -249,38 +241,33 @@ void token_begin(
     struct token_encoder *encoder, const struct scale *scale, const struct event *first)
 {
         struct token_coder *coder = &encoder->coder;
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
-                struct column *column = coder_column(coder, i);
-                column->at = column->begin;
-        }
-        coder->bits.pending = coder->heads.bits.pending = 0;
-        coder->bits.pending_count = coder->heads.bits.pending_count = 0;
+        struct dense_block block = block_of(coder);
+        dense_begin(&block, first);
         coder->units = price_units_of(scale);
-        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
 }
 
 void token_add(struct token_encoder *encoder, struct book *book, const struct event *event)
 {
         struct token_coder *coder = &encoder->coder;
+        struct dense_block block = block_of(coder);
         struct token_undo *undo = &encoder->undo;
         unsigned bits = order_of(event);
         for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                undo->sizes[i] = column_size(coder_column(coder, i));
+                undo->sizes[i] = column_size(dense_column(&block, i));
         undo->heads = coder->heads;
         undo->pending = coder->bits.pending;
         undo->pending_count = coder->bits.pending_count;
         heads_write(&coder->heads, event, bits);
-        for (enum side s = 0; s < SIDES; s++)
-                code_levels(coder, book, s, event, bits, NULL, NULL, false);
-        book->id = event->last_id;
+        code_event(coder, book, event, bits, NULL, NULL, false);
 }
 
 void token_undo(struct token_encoder *encoder)
 {
         struct token_coder *coder = &encoder->coder;
+        struct dense_block block = block_of(coder);
         const struct token_undo *undo = &encoder->undo;
         for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
-                struct column *column = coder_column(coder, i);
+                struct column *column = dense_column(&block, i);
                 column->at = column->begin + undo->sizes[i];
         }
         coder->heads.bits.pending = undo->heads.bits.pending;
@@ -291,10 +278,8 @@ void token_undo(struct token_encoder *encoder)
 
 size_t token_size(struct token_encoder *encoder)
 {
-        size_t size = TOKEN_BLOCK_COLUMNS * VARINT_SIZE_MAX;
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                size += column_size(coder_column(&encoder->coder, i)) + COLUMN_PADDING;
-        return size;
+        struct dense_block block = block_of(&encoder->coder);
+        return dense_size(&block);
 }
 
 size_t token_event_size(const struct event *event)
@@ -302,19 +287,10 @@ size_t token_event_size(const struct event *event)
         return 64 + (size_t)event_level_count(event) * 28;
 }
 
-void token_finish(struct token_encoder *encoder, struct buffer *block)
+void token_finish(struct token_encoder *encoder, struct buffer *ret_block)
 {
-        struct token_coder *coder = &encoder->coder;
-        bits_flush(&coder->heads.bits);
-        bits_flush(&coder->bits);
-        write_varint(block, TOKEN_BLOCK_COLUMNS);
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                write_varint(block, column_size(coder_column(coder, i)));
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++) {
-                const struct column *column = coder_column(coder, i);
-                if (column->begin)
-                        buffer_append(block, column->begin, column_size(column));
-        }
+        struct dense_block block = block_of(&encoder->coder);
+        dense_finish(&block, ret_block);
 }
 
 /* ---- reading ---- */
@@ -336,64 +312,30 @@ void token_decoder_reset(struct token_decoder *decoder)
 }
 
 int token_open(struct token_decoder *decoder, const struct scale *scale, const struct event *first,
-    struct bytes block)
+    struct bytes bytes)
 {
         struct token_coder *coder = &decoder->coder;
-        struct byte_reader reader = reader_of(block);
-        uint64_t sizes[TOKEN_BLOCK_COLUMNS];
-        reader.failed |= read_varint(&reader) != TOKEN_BLOCK_COLUMNS;
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                sizes[i] = read_varint(&reader);
-        for (size_t i = 0; i < TOKEN_BLOCK_COLUMNS; i++)
-                column_open(coder_column(coder, i), read_bytes(&reader, sizes[i]));
-        coder->bits.at = coder->heads.bits.at = 0;
-        coder->heads.bits.end = 8 * sizes[HEAD_COLUMNS];
-        coder->bits.end = 8 * sizes[TOKEN_BLOCK_COLUMNS - 1];
+        struct dense_block block = block_of(coder);
+        int code = dense_open(&block, first, bytes);
         coder->units = price_units_of(scale);
         coder->failed = false;
-        heads_begin(&coder->heads, first->first_id, first->event_time_ns, first->receive_time_ns);
         decoder->scan = coder->heads;
-        return reader.failed || reader_left(&reader) ? ERR_CORRUPT : 0;
+        return code;
 }
 
 int token_scan(struct token_decoder *decoder, struct event *ret_event)
 {
-        unsigned bits;
-        if (heads_at_end(&decoder->scan))
-                return 0;
-        return heads_read(&decoder->scan, ret_event, &bits) ? ERR_CORRUPT : 1;
-}
-
-/* Everything of a block must have been read at its end: less than a byte of bits is left. */
-static bool coder_is_spent(const struct token_coder *coder)
-{
-        bool spent = coder->bits.end - coder->bits.at < 8 &&
-            coder->heads.bits.end - coder->heads.bits.at < 8;
-        for (size_t i = 0; i < HEAD_COLUMNS; i++)
-                spent &= coder->heads.columns[i].at == coder->heads.columns[i].end;
-        for (size_t i = 0; i < TOKEN_COLUMNS; i++)
-                spent &= coder->columns[i].at == coder->columns[i].end;
-        return spent;
+        return dense_scan(&decoder->scan, ret_event);
 }
 
 int token_next(struct token_decoder *decoder, struct event *ret_event, unsigned *ret_bits)
 {
-        struct token_coder *coder = &decoder->coder;
-        if (heads_at_end(&coder->heads))
-                return coder_is_spent(coder) ? 0 : ERR_CORRUPT;
-        return heads_read(&coder->heads, ret_event, ret_bits) ? ERR_CORRUPT : 1;
+        struct dense_block block = block_of(&decoder->coder);
+        return dense_next(&block, ret_event, ret_bits);
 }
 
 int token_levels(struct token_decoder *decoder, struct book *book, const struct event *event,
     unsigned bits, struct level *ret_levels, int64_t *ret_befores)
 {
-        struct token_coder *coder = &decoder->coder;
-        for (enum side s = 0; s < SIDES; s++) {
-                if (!code_levels(coder, book, s, event, bits, ret_levels, ret_befores, true))
-                        return ERR_CORRUPT;
-                ret_levels += event->count[s];
-                ret_befores += event->count[s];
-        }
-        book->id = event->last_id;
-        return 0;
+        return code_event(&decoder->coder, book, event, bits, ret_levels, ret_befores, true);
 }

@@ -8,7 +8,7 @@
 #define CODEC_TOKENS_H
 
 #include "book/book.h"
-#include "codec/heads.h"
+#include "codec/dense.h"
 #include "codec/levels.h"
 #include "codec/ranks.h"
 
@@ -29,7 +29,7 @@ enum token_column {
         TOKEN_COLUMNS,
 };
 
-#define TOKEN_BLOCK_COLUMNS (HEAD_COLUMNS + 1 + TOKEN_COLUMNS + 1)
+#define TOKEN_BLOCK_COLUMNS DENSE_COLUMNS(TOKEN_COLUMNS)
 
 struct token_coder {
         struct heads heads;
@@ -86,10 +86,10 @@ void token_decoder_init(struct token_decoder *decoder);
 void token_decoder_deinit(struct token_decoder *decoder);
 void token_decoder_reset(struct token_decoder *decoder);
 
-/* Begin to read @block, which must stay until the last token_next, with COLUMN_PADDING readable
- * bytes behind it. @first: the first id and the times of its first event. ERR_CORRUPT. */
+/* Begin to read @bytes, a block, which must stay until the last token_next, with COLUMN_PADDING
+ * readable bytes behind it. @first: the first id and the times of its first event. ERR_CORRUPT. */
 int token_open(struct token_decoder *decoder, const struct scale *scale, const struct event *first,
-    struct bytes block);
+    struct bytes bytes);
 
 /* 1 and the head of the next event, 0 at the end, or ERR_CORRUPT; independent of token_next. */
 int token_scan(struct token_decoder *decoder, struct event *ret_event);

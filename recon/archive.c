@@ -173,18 +173,11 @@ static void source_deinit(struct source *source)
 
 static bool books_differ(const struct book *a, const struct book *b)
 {
-        struct level level_a, level_b;
         for (enum side s = 0; s < SIDES; s++) {
-                struct book_cursor at_a = {0}, at_b = {0};
-                if (book_count(a, s) != book_count(b, s) || a->bounded[s] != b->bounded[s] ||
-                    a->horizon[s] != b->horizon[s])
+                if (a->bounded[s] != b->bounded[s] || a->horizon[s] != b->horizon[s])
                         return true;
-                while (book_next(a, s, &at_a, &level_a) && book_next(b, s, &at_b, &level_b)) {
-                        if (level_a.price != level_b.price || level_a.quantity != level_b.quantity)
-                                return true;
-                }
         }
-        return false;
+        return !book_equal(a, b);
 }
 
 /* Open the frame. An image is taken whole; one within the run must be the book that stands. */
@@ -204,25 +197,6 @@ static int source_open(struct source *source, struct bytes frame, bool first)
 
 /* ---- coding anew ---- */
 
-static struct event book_event(
-    struct archive *archive, const struct book *book, const struct frame_info *info)
-{
-        struct event event = {.event_time_ns = info->first_event_time_ns,
-            .receive_time_ns = info->first_receive_time_ns,
-            .first_id = info->first_id,
-            .last_id = info->last_id};
-        buffer_clear(&archive->levels);
-        struct level *levels = (struct level *)(void *)buffer_reserve(
-            &archive->levels, ((size_t)info->level_updates + 1) * sizeof(struct level));
-        for (enum side s = 0; s < SIDES; s++) {
-                event.count[s] = (uint32_t)book_count(book, s);
-                event.levels[s] = levels;
-                book_levels(book, s, levels);
-                levels += event.count[s];
-        }
-        return event;
-}
-
 static int encode_event(
     struct archive *archive, const struct scale *scale, const struct event *event, bool first)
 {
@@ -239,8 +213,13 @@ static int encode_image(struct archive *archive, const struct run_frame *frame)
 {
         nibble_encoder_reset(&archive->encoder);
         book_clear(&archive->book);
-        struct event event = book_event(archive, &archive->original.book, &frame->info);
-        return encode_event(archive, &frame->info.scale, &event, true);
+        const struct frame_info *info = &frame->info;
+        struct event event = {.event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns,
+            .first_id = info->first_id,
+            .last_id = info->last_id};
+        book_to_event(&archive->original.book, &archive->levels, &event);
+        return encode_event(archive, &info->scale, &event, true);
 }
 
 static int encode_changes(struct archive *archive, const struct run_frame *frame)
@@ -309,20 +288,6 @@ static int run_encode(struct archive *archive)
 
 /* ---- the proof: every event of the old frames comes out of the new ones ---- */
 
-static bool events_differ(const struct event *a, const struct event *b)
-{
-        if (a->event_time_ns != b->event_time_ns || a->receive_time_ns != b->receive_time_ns ||
-            a->first_id != b->first_id || a->last_id != b->last_id || a->flags != b->flags)
-                return true;
-        for (enum side s = 0; s < SIDES; s++) {
-                if (a->count[s] != b->count[s] ||
-                    (a->count[s] &&
-                        memcmp(a->levels[s], b->levels[s], a->count[s] * sizeof(struct level))))
-                        return true;
-        }
-        return false;
-}
-
 static int compare_changes(struct source *original, struct source *copy)
 {
         struct event a, b;
@@ -333,7 +298,7 @@ static int compare_changes(struct source *original, struct source *copy)
                         return ERR_CORRUPT;
                 if (!more_a)
                         return 0;
-                if (events_differ(&a, &b))
+                if (!event_equal(&a, &b))
                         return ERR_CORRUPT;
         }
 }
@@ -384,9 +349,8 @@ static void replace_frame(struct archive *archive, struct store_txn *txn,
         struct store_key key = key_position(number, frame->position);
         int64_t grown = (int64_t)frame->new_size - (int64_t)frame->size;
         if (frame->dropped) {
-                bool timed = frame->info.flags & FRAME_TIMED;
-                struct store_key time_key = key_time(
-                    number, timed ? frame->info.running_max_ns : INT64_MIN, frame->position);
+                struct store_key time_key =
+                    key_time(number, frame_time_key(&frame->info), frame->position);
                 ops->erase(txn, STORE_FRAMES, key, key, NULL);
                 ops->erase(txn, STORE_TIMES, time_key, time_key, NULL);
                 record->images--;

@@ -186,21 +186,6 @@ static void verify_changes(struct verify *verify, const struct frame_info *info)
 
 /* ---- images ---- */
 
-static bool books_equal(const struct book *a, const struct book *b)
-{
-        for (enum side s = 0; s < SIDES; s++) {
-                struct book_cursor at_a = {0}, at_b = {0};
-                struct level level_a, level_b;
-                if (book_count(a, s) != book_count(b, s))
-                        return false;
-                while (book_next(a, s, &at_a, &level_a) && book_next(b, s, &at_b, &level_b)) {
-                        if (level_a.price != level_b.price || level_a.quantity != level_b.quantity)
-                                return false;
-                }
-        }
-        return true;
-}
-
 static void verify_image(struct verify *verify, const struct frame_info *info)
 {
         struct book image;
@@ -213,8 +198,7 @@ static void verify_image(struct verify *verify, const struct frame_info *info)
         } else {
                 bool same_epoch =
                     verify->has_book && verify->book_known && info->epoch == verify->epoch;
-                if (same_epoch && !(info->flags & FRAME_SYNC) &&
-                    !books_equal(&image, &verify->book))
+                if (same_epoch && !(info->flags & FRAME_SYNC) && !book_equal(&image, &verify->book))
                         problem_at(verify, verify->cursor.position,
                             "the image differs from the book rebuilt up to it");
                 if (info->segment != verify->cursor.position)
@@ -246,7 +230,7 @@ static void check_index(struct verify *verify, const struct frame_info *info)
 {
         const struct store_ops *ops = verify->reader->store->ops;
         struct bytes value;
-        int64_t running_max = info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
+        int64_t running_max = frame_time_key(info);
         struct store_key key =
             key_time(verify->stream->number, running_max, verify->cursor.position);
         if (ops->get(&verify->cursor.txn, STORE_TIMES, key, &value))

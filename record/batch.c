@@ -60,10 +60,9 @@ struct op *batch_begin_frame(struct batch *batch, uint32_t day, uint32_t stream,
     const struct frame_info *info)
 {
         struct op *op = batch_add(batch, OP_FRAME, day);
-        int64_t running_max = info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
         op->info = *info;
         op->key = key_position(stream, position);
-        op->time_key = key_time(stream, running_max, position);
+        op->time_key = key_time(stream, frame_time_key(info), position);
         return op;
 }
 

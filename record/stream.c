@@ -48,9 +48,8 @@ void stream_seal(struct record_stream *stream)
         if (!sealed->info.events)
                 return;
         const struct frame_info *info = &sealed->info;
-        int64_t time_from = info->flags & FRAME_TIMED ? info->running_max_ns : INT64_MIN;
         batch_erase(stream_batch(stream), stream->day, stream_number(stream), sealed->position,
-            stream->mark.next_position - 1, time_from, stream->mark.running_max_ns);
+            stream->mark.next_position - 1, frame_time_key(info), stream->mark.running_max_ns);
         block_write(sealed, stream_batch(stream), stream->day, stream_number(stream), 0);
         stream->dirty = true;
 }
@@ -144,15 +143,7 @@ static struct event image_event(struct record_stream *stream, const struct frame
             .receive_time_ns = info->first_receive_time_ns,
             .first_id = info->first_id,
             .last_id = info->last_id};
-        buffer_clear(&stream->levels);
-        struct level *levels = (struct level *)(void *)buffer_reserve(
-            &stream->levels, (info->level_updates + 1) * sizeof(struct level));
-        for (enum side s = 0; s < SIDES; s++) {
-                event.count[s] = (uint32_t)book_count(&stream->book, s);
-                event.levels[s] = levels;
-                book_levels(&stream->book, s, levels);
-                levels += event.count[s];
-        }
+        book_to_event(&stream->book, &stream->levels, &event);
         return event;
 }
 

@@ -221,7 +221,7 @@ static void decode_written(struct source source)
 
 /* ---- dense blocks ---- */
 
-static int dense_begin(
+static int trial_begin(
     struct dense *to, const struct scale *scale, const struct event *first, struct bytes bytes)
 {
         book_copy(&to->book, &dense_start);
@@ -229,7 +229,7 @@ static int dense_begin(
         return token_open(&to->decoder, scale, first, bytes);
 }
 
-static int dense_next(struct dense *it, size_t limit)
+static int trial_next(struct dense *it, size_t limit)
 {
         unsigned bits;
         int more = token_next(&it->decoder, &it->event, &bits);
@@ -249,11 +249,11 @@ static int dense_next(struct dense *it, size_t limit)
 }
 
 /* Read to the end, each head read ahead as well; into the encoder, if @encode. */
-static int dense_read(struct dense *it, size_t limit, struct book *encode)
+static int trial_read(struct dense *it, size_t limit, struct book *encode)
 {
         unsigned count = 0;
         int more;
-        while ((more = dense_next(it, limit)) == 1) {
+        while ((more = trial_next(it, limit)) == 1) {
                 struct event head;
                 LAW(token_scan(&it->decoder, &head) == 1);
                 LAW(head.last_id == it->event.last_id &&
@@ -270,14 +270,14 @@ static int dense_read(struct dense *it, size_t limit, struct book *encode)
 static void check_lockstep(size_t limit)
 {
         int more;
-        while ((more = dense_next(&dense, limit)) == 1) {
+        while ((more = trial_next(&dense, limit)) == 1) {
                 size_t count = event_level_count(&dense.event);
-                LAW(dense_next(&other_dense, SIZE_MAX) == 1);
+                LAW(trial_next(&other_dense, SIZE_MAX) == 1);
                 LAW(events_equal(&dense.event, &other_dense.event));
                 LAW(!count || !memcmp(dense.befores, other_dense.befores, count * sizeof(int64_t)));
         }
         LAW(!more);
-        LAW(dense_next(&other_dense, SIZE_MAX) == 0);
+        LAW(trial_next(&other_dense, SIZE_MAX) == 0);
         check_book(&dense.book);
 }
 
@@ -289,15 +289,15 @@ static void check_dense(const struct scale *scale, const struct event *first, st
         book_copy(&book, &dense_start);
         token_encoder_reset(&token_encoder);
         token_begin(&token_encoder, scale, first);
-        LAW(!dense_begin(&dense, scale, first, bytes));
-        LAW(!dense_read(&dense, bytes.size, &book));
+        LAW(!trial_begin(&dense, scale, first, bytes));
+        LAW(!trial_read(&dense, bytes.size, &book));
         buffer_clear(&block);
         token_finish(&token_encoder, &block);
         struct bytes again = buffer_bytes(&block);
         buffer_append(&block, padding, sizeof(padding));
         again.data = block.data;
-        LAW(!dense_begin(&dense, scale, first, bytes));
-        LAW(!dense_begin(&other_dense, scale, first, again));
+        LAW(!trial_begin(&dense, scale, first, bytes));
+        LAW(!trial_begin(&other_dense, scale, first, again));
         check_lockstep(bytes.size);
 }
 
@@ -326,7 +326,7 @@ static void decode_dense(struct source source)
                 memcpy(copy, source.at, source.left);
         memset(copy + source.left, 0, COLUMN_PADDING);
         struct bytes bytes = {copy, source.left};
-        if (!dense_begin(&dense, &scale, &first, bytes) && !dense_read(&dense, bytes.size, NULL))
+        if (!trial_begin(&dense, &scale, &first, bytes) && !trial_read(&dense, bytes.size, NULL))
                 check_dense(&scale, &first, bytes);
         free(copy);
 }

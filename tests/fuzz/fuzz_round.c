@@ -133,7 +133,7 @@ struct dense {
 
 static struct dense dense;
 
-static void dense_begin(void)
+static void trial_begin(void)
 {
         static bool begun;
         if (!begun) {
@@ -164,7 +164,7 @@ static void check_books(const struct book *a, const struct book *b)
 }
 
 /* The block of the encoder in a frame, opened by the decoder. */
-static void dense_open(const struct scale *scale, enum frame_kind kind, const struct event *first)
+static void trial_open(const struct scale *scale, enum frame_kind kind, const struct event *first)
 {
         struct frame_info again,
             info = {.kind = (uint8_t)kind,
@@ -186,7 +186,7 @@ static void dense_open(const struct scale *scale, enum frame_kind kind, const st
         LAW(again.kind == info.kind && again.method == info.method);
 }
 
-static void dense_image(const struct scale *scale)
+static void trial_image(const struct scale *scale)
 {
         static struct level levels[SIDES][EVENTS_MAX * LEVELS_MAX];
         struct event event = {.first_id = dense.mirror.id, .last_id = dense.mirror.id};
@@ -200,7 +200,7 @@ static void dense_image(const struct scale *scale)
         token_encoder_reset(&dense.encoder);
         token_begin(&dense.encoder, scale, &event);
         token_add(&dense.encoder, &dense.live, &event);
-        dense_open(scale, FRAME_IMAGE, &event);
+        trial_open(scale, FRAME_IMAGE, &event);
         LAW(!decoder_image(&dense.decoder, &dense.rebuilt));
         check_books(&dense.rebuilt, &dense.mirror);
         token_encoder_reset(&dense.encoder);
@@ -218,7 +218,7 @@ static void check_befores(const struct event *event, const int64_t *befores)
 }
 
 /* Events @from up to, not including, @to as one block. */
-static void dense_changes(const struct scale *scale, unsigned from, unsigned to)
+static void trial_changes(const struct scale *scale, unsigned from, unsigned to)
 {
         struct event event;
         token_begin(&dense.encoder, scale, &made[from].event);
@@ -227,7 +227,7 @@ static void dense_changes(const struct scale *scale, unsigned from, unsigned to)
                 token_add(&dense.encoder, &dense.live, &made[i].event);
                 LAW(token_size(&dense.encoder) <= before + token_event_size(&made[i].event));
         }
-        dense_open(scale, FRAME_CHANGES, &made[from].event);
+        trial_open(scale, FRAME_CHANGES, &made[from].event);
         for (unsigned i = from; i < to; i++) {
                 LAW(decoder_next(&dense.decoder, &dense.rebuilt, &event) == 1);
                 LAW(events_equal(&event, &made[i].event));
@@ -241,17 +241,17 @@ static void dense_changes(const struct scale *scale, unsigned from, unsigned to)
 static void check_dense(const struct scale *scale, unsigned count)
 {
         unsigned from = 0, blocks = 0;
-        dense_begin();
-        dense_image(scale);
+        trial_begin();
+        trial_image(scale);
         for (unsigned i = 0; i < count; i++) {
                 bool seals = made[i].seals && blocks < BLOCKS_MAX;
                 if (!seals && i + 1 < count)
                         continue;
-                dense_changes(scale, from, i + 1);
+                trial_changes(scale, from, i + 1);
                 from = i + 1;
                 blocks++;
                 if (seals && made[i].image)
-                        dense_image(scale);
+                        trial_image(scale);
         }
 }
 

@@ -112,32 +112,6 @@ static void segment_step(struct segment *segment)
 
 /* ---- reading it back ---- */
 
-static void assert_books_equal(const struct book *a, const struct book *b)
-{
-        assert_int_equal(a->id, b->id);
-        for (enum side s = 0; s < SIDES; s++) {
-                struct book_cursor at_a = {0}, at_b = {0};
-                struct level level_a, level_b;
-                assert_int_equal(book_count(a, s), book_count(b, s));
-                while (book_next(a, s, &at_a, &level_a)) {
-                        assert_true(book_next(b, s, &at_b, &level_b));
-                        assert_int_equal(level_a.price, level_b.price);
-                        assert_int_equal(level_a.quantity, level_b.quantity);
-                }
-        }
-}
-
-static void assert_head_equal(const struct event *got, const struct event *expected)
-{
-        assert_int_equal(got->event_time_ns, expected->event_time_ns);
-        assert_int_equal(got->receive_time_ns, expected->receive_time_ns);
-        assert_int_equal(got->first_id, expected->first_id);
-        assert_int_equal(got->last_id, expected->last_id);
-        assert_int_equal(got->flags, expected->flags);
-        for (enum side s = 0; s < SIDES; s++)
-                assert_int_equal(got->count[s], expected->count[s]);
-}
-
 /* Levels, and what stood at their prices in @mirror, which takes the event then. */
 static void assert_levels_equal(const struct level *levels, const int64_t *befores,
     const struct event *expected, struct book *mirror)

@@ -8,6 +8,7 @@
 #define LIMIT_SYMBOL_SIZE 64          /* bytes of a symbol's name; the longest seen has 22 */
 #define LIMIT_SYMBOLS 8192            /* streams of one logger: Binance lists about 3,500 */
 #define LIMIT_BOOK_LEVELS (1u << 19)  /* levels of one side: the largest real book has 46,000 */
+#define LIMIT_BOOK_ORDERS (1u << 19)  /* orders of one book: the largest seen has 110,606 */
 #define LIMIT_EVENT_LEVELS (1u << 19) /* levels of one side of one event */
 #define LIMIT_DIGITS 18               /* decimals of a price or quantity: int64 holds 18 */
 #define LIMIT_HEADLESS_SIZE (8u << 20) /* memory of the events that wait for an image, a stream */

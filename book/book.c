@@ -45,6 +45,9 @@ void book_clear(struct book *book)
                 side->count = 0;
                 book->bounded[s] = false;
         }
+        if (book->by_order)
+                orders_clear(book->orders);
+        book->by_order = false;
         book->id = -1;
 }
 
@@ -62,6 +65,7 @@ void book_deinit(struct book *book)
                 free(book->sides[s].counts);
                 free(book->sides[s].group_counts);
         }
+        orders_free(book->orders);
         *book = (struct book){0};
 }
 
@@ -283,6 +287,10 @@ int64_t book_set(struct book *book, enum side s, int64_t price, int64_t quantity
 
 int book_room(const struct book *book, const struct event *event)
 {
+        if (event->type == TYPE_ORDER)
+                return book->by_order ? book_room_order(book, event->order) : ERR_FULL;
+        if (event->type == TYPE_LEVELS && book->by_order)
+                return ERR_FULL;
         for (enum side s = 0; s < SIDES; s++) {
                 if (book->sides[s].count + event->count[s] > LIMIT_BOOK_LEVELS)
                         return ERR_FULL;
@@ -294,7 +302,9 @@ int book_apply(struct book *book, const struct event *event)
 {
         if (book_room(book, event))
                 return ERR_FULL;
-        for (enum side s = 0; s < SIDES; s++) {
+        if (event->type == TYPE_ORDER)
+                book_apply_order(book, event->order);
+        for (enum side s = 0; s < SIDES && event->type == TYPE_LEVELS; s++) {
                 const struct level *levels = event->levels[s];
                 for (uint32_t i = 0; i < event->count[s]; i++)
                         book_set(book, s, levels[i].price, levels[i].quantity);
@@ -303,8 +313,41 @@ int book_apply(struct book *book, const struct event *event)
         return 0;
 }
 
+void book_begin_orders(struct book *book)
+{
+        book_clear(book);
+        if (!book->orders)
+                book->orders = orders_new();
+        book->by_order = true;
+}
+
+/* Orders without a size, or told twice, are left out. */
+static int set_orders(struct book *book, const struct image *image)
+{
+        struct order_message message = {
+            .type = ORDER_OPEN, .has = ORDER_HAS_PRICE | ORDER_HAS_SIZE};
+        book_begin_orders(book);
+        book->id = image->id;
+        for (message.side = 0; message.side < SIDES; message.side++) {
+                for (uint32_t i = 0; i < image->count[message.side]; i++) {
+                        const struct level *level = &image->levels[message.side][i];
+                        message.id = image->orders[message.side][i];
+                        message.price = level->price;
+                        message.size = level->quantity;
+                        if (book_room_order(book, &message)) {
+                                book_clear(book);
+                                return ERR_FULL;
+                        }
+                        book_apply_order(book, &message);
+                }
+        }
+        return 0;
+}
+
 int book_set_image(struct book *book, const struct image *image)
 {
+        if (image->kind == KIND_L3)
+                return set_orders(book, image);
         if (image->count[SIDE_BID] > LIMIT_BOOK_LEVELS ||
             image->count[SIDE_ASK] > LIMIT_BOOK_LEVELS)
                 return ERR_FULL;
@@ -319,6 +362,20 @@ int book_set_image(struct book *book, const struct image *image)
         }
         book->id = image->id;
         return 0;
+}
+
+/* The levels are there already: only the queues behind them are made. */
+static void copy_orders(struct book *to, const struct book *from)
+{
+        if (!to->orders)
+                to->orders = orders_new();
+        to->by_order = true;
+        for (enum side s = 0; s < SIDES; s++) {
+                struct order_cursor cursor = {0};
+                const struct order *order;
+                while ((order = book_next_order(from, s, &cursor)))
+                        orders_add(to->orders, s, &order->id, order->price, order->size);
+        }
 }
 
 void book_copy(struct book *to, const struct book *from)
@@ -344,6 +401,8 @@ void book_copy(struct book *to, const struct book *from)
                 to->horizon[s] = from->horizon[s];
         }
         to->id = from->id;
+        if (from->by_order)
+                copy_orders(to, from);
 }
 
 static int level_rescale(struct level *level, int64_t price_factor, int64_t quantity_factor)
@@ -373,11 +432,21 @@ int book_rescale(struct book *book, int64_t price_factor, int64_t quantity_facto
                 scaled.horizon[s] = horizon.price;
         }
         scaled.id = book->id;
+        if (!code && book->by_order) {
+                copy_orders(&scaled, book);
+                orders_rescale(scaled.orders, price_factor, quantity_factor);
+        }
         struct book unused = code ? scaled : *book;
         if (!code)
                 *book = scaled;
         book_deinit(&unused);
         return code;
+}
+
+size_t book_size(const struct book *book)
+{
+        return book->by_order ? book->orders->count
+                              : book->sides[SIDE_BID].count + book->sides[SIDE_ASK].count;
 }
 
 size_t book_count(const struct book *book, enum side side)
@@ -434,8 +503,27 @@ void book_levels(const struct book *book, enum side side, struct level *ret_leve
                 ret_levels++;
 }
 
+static bool same_orders(const struct book *a, const struct book *b, enum side s)
+{
+        struct order_cursor at_a = {0}, at_b = {0};
+        const struct order *order_a = NULL, *order_b = NULL;
+        do {
+                order_a = book_next_order(a, s, &at_a);
+                order_b = book_next_order(b, s, &at_b);
+                if (order_a && order_b &&
+                    (!order_id_equal(&order_a->id, &order_b->id) ||
+                        order_a->price != order_b->price || order_a->size != order_b->size))
+                        return false;
+        } while (order_a && order_b);
+        return order_a == order_b;
+}
+
 bool book_equal(const struct book *a, const struct book *b)
 {
+        if (a->by_order != b->by_order)
+                return false;
+        if (a->by_order)
+                return same_orders(a, b, SIDE_BID) && same_orders(a, b, SIDE_ASK);
         for (enum side s = 0; s < SIDES; s++) {
                 struct book_cursor at_a = {0}, at_b = {0};
                 struct level level_a, level_b;

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "book/event.h"
+#include "book/orders.h"
 
 #define BOOK_SLOTS 64 /* of a chunk: one bit each in a word */
 #define BOOK_GROUP 32 /* chunks that are counted together */
@@ -36,9 +37,11 @@ struct book_side {
 struct book {
         struct book_side sides[SIDES];
         struct book_chunk *spare; /* chunks to use again */
-        int64_t id;               /* of the last image or event applied */
-        bool bounded[SIDES];      /* the image did not reach the end of the side ... */
-        int64_t horizon[SIDES];   /* ... but only to this price */
+        struct orders *orders;    /* behind the levels, where by_order; else of no meaning */
+        bool by_order;
+        int64_t id;             /* of the last image or event applied */
+        bool bounded[SIDES];    /* the image did not reach the end of the side ... */
+        int64_t horizon[SIDES]; /* ... but only to this price */
 };
 
 /* Where a walk stands; all zero is before the best level. */
@@ -52,15 +55,20 @@ void book_deinit(struct book *book);
 void book_clear(struct book *book);
 
 /* Replace the whole content by @image. Levels may come in any order; the last of equal prices
- * counts; zero quantities are left out.
+ * counts; zero quantities are left out. An image of orders makes it a book of orders: they queue as
+ * they come; of equal ids the first counts.
  *
- *   ERR_FULL   a side exceeds LIMIT_BOOK_LEVELS: the book is left unchanged. */
+ *   ERR_FULL   a side exceeds LIMIT_BOOK_LEVELS, or there are more than LIMIT_BOOK_ORDERS orders or
+ *              more quantity than int64 holds: the book is left unchanged, or (orders) empty. */
 int book_set_image(struct book *book, const struct image *image);
 
-/* Has the book room for whatever @event brings? ERR_FULL: a side could exceed LIMIT_BOOK_LEVELS. */
+/* An empty book of orders. */
+void book_begin_orders(struct book *book);
+
+/* Has the book room for whatever @event brings? ERR_FULL: it could exceed its limits. */
 int book_room(const struct book *book, const struct event *event);
 
-/* Apply @event (only read). Removing a level that is not there is normal.
+/* Apply @event (only read). Removing a level that is not there is normal. A trade changes nothing.
  *
  *   ERR_FULL   no room (book_room): the book is left unchanged. */
 int book_apply(struct book *book, const struct event *event);
@@ -89,10 +97,13 @@ bool book_is_crossed(const struct book *book);
 bool book_next(
     const struct book *book, enum side side, struct book_cursor *cursor, struct level *ret_level);
 
-/* The same levels on both sides? */
+/* How many orders, or levels of both sides where they are not known. */
+size_t book_size(const struct book *book);
+
+/* The same levels on both sides, the same orders in the same queues? */
 bool book_equal(const struct book *a, const struct book *b);
 
-/* The book as one event of inserts: its counts and levels, kept in @scratch, into @ret_event. */
+/* The book's levels as one event of inserts, kept in @scratch, into @ret_event. */
 void book_to_event(const struct book *book, struct buffer *scratch, struct event *ret_event);
 
 /* Write the levels of @side, best first, to @ret_levels, which holds book_count of them. */

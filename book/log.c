@@ -4,12 +4,17 @@
 
 #include "base/error.h"
 
-/* Each entry: the struct event (pointers meaningless), then its bids, then its asks. All are
- * multiples of 8 bytes, so nothing is ever misaligned. */
+/* Each entry: the struct event (pointers meaningless), then its order message if it has one, its
+ * bids, its asks. All are multiples of 8 bytes, so nothing is ever misaligned. */
+
+static size_t order_size(const struct event *event)
+{
+        return event->type == TYPE_ORDER ? sizeof(struct order_message) : 0;
+}
 
 static size_t entry_size(const struct event *event)
 {
-        return sizeof(*event) + event_level_count(event) * sizeof(struct level);
+        return sizeof(*event) + order_size(event) + event_level_count(event) * sizeof(struct level);
 }
 
 void event_log_init(struct event_log *log, size_t size_limit)
@@ -49,6 +54,7 @@ int event_log_append(struct event_log *log, const struct event *event)
         if (entry_size(event) > buffer->limit - buffer->size)
                 return ERR_FULL;
         buffer_append(buffer, event, sizeof(*event));
+        buffer_append(buffer, event->order, order_size(event));
         for (enum side s = 0; s < SIDES; s++)
                 buffer_append(buffer, event->levels[s], event->count[s] * sizeof(struct level));
         log->count++;
@@ -63,8 +69,11 @@ bool event_log_next(
                 return false;
         const uint8_t *entry = log->buffer.data + at;
         memcpy(ret_event, entry, sizeof(*ret_event));
-        const struct level *levels =
-            (const struct level *)(const void *)(entry + sizeof(*ret_event));
+        const struct level *levels = (const struct level *)(const void *)(entry +
+            sizeof(*ret_event) + order_size(ret_event));
+        ret_event->order = ret_event->type == TYPE_ORDER
+            ? (const struct order_message *)(const void *)(entry + sizeof(*ret_event))
+            : NULL;
         ret_event->levels[SIDE_BID] = levels;
         ret_event->levels[SIDE_ASK] = levels + ret_event->count[SIDE_BID];
         cursor->offset += entry_size(ret_event);

@@ -81,7 +81,7 @@ static void load_image(struct bench *bench)
         if (json_parse(
                 bench->parser, message_at(&bench->corpus, 0), bench->corpus.sizes[0], &root) ||
             venue_binance.parse_image(
-                root, &bench->scale, 5000, &bench->list, &image, digits, &reason) ||
+                root, KIND_L2, &bench->scale, 5000, &bench->list, &image, digits, &reason) ||
             book_set_image(&bench->book, &image))
                 fail("the image cannot be read");
 }
@@ -104,6 +104,7 @@ static int64_t pass(struct bench *bench, int depth)
 {
         struct json_value root;
         struct venue_message message;
+        struct venue_part part;
         unsigned digits[2];
         const char *reason;
         bool begun = false;
@@ -119,9 +120,9 @@ static int64_t pass(struct bench *bench, int depth)
                 if (depth < 2)
                         continue;
                 venue_binance.parse(root, &message);
-                if (message.kind != MESSAGE_EVENT ||
+                if (message.kind != MESSAGE_EVENTS || !venue_binance.next_part(&message, &part) ||
                     venue_binance.parse_event(
-                        &message, &bench->scale, &bench->list, &event, digits, &reason))
+                        &part, &bench->scale, &bench->list, &event, digits, &reason))
                         fail("a message cannot be parsed");
                 bench->levels += event_level_count(&event);
                 if (depth == 3)

@@ -8,18 +8,24 @@
 #include "book/book.h"
 #include "codec/frame.h"
 #include "codec/nibbles.h"
+#include "codec/orders.h"
 #include "codec/plain.h"
 #include "codec/tokens.h"
+#include "codec/trades.h"
 
 struct decoder {
         struct frame_packer packer;
         struct plain_decoder plain;
         struct token_decoder tokens;
         struct nibble_decoder nibbles;
-        struct frame_info info; /* of the open frame */
-        uint64_t segment;       /* whose image was opened last ... */
-        uint8_t method;         /* ... and how it was coded: dense frames must go on from there */
-        struct level *levels;   /* of the newest event, and what stood at each price before */
+        struct order_coder orders;
+        struct trade_coder trades;
+        struct heads scan;          /* of orders and trades: reads ahead of the events */
+        struct order_message order; /* of the newest event */
+        struct frame_info info;     /* of the open frame */
+        uint64_t segment;           /* whose image was opened last ... */
+        uint8_t method;       /* ... and how it was coded: dense frames must go on from there */
+        struct level *levels; /* of the newest event, and what stood at each price before */
         int64_t *befores;
         size_t capacity;
         size_t levels_left; /* a block of any method has no more than LIMIT_BLOCK_SIZE levels */
@@ -38,7 +44,10 @@ int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info 
 
 /* 1 and the next event, its levels borrowed until the next call; 0 at the end; ERR_CORRUPT. It is
  * applied to @book, which must stand where the encoder's stood; what of it is damaged may be
- * applied in part. Without a book (NULL) only plain blocks can be read. */
+ * applied in part. Without a book (NULL) only plain blocks can be read.
+ *
+ * The levels of an order message are what it did to the book: the new quantity of each level that
+ * it touched. */
 int decoder_next(struct decoder *decoder, struct book *book, struct event *ret_event);
 
 /* The image of an open frame: @book becomes it. Not to be read by decoder_next alone: what an image

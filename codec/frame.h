@@ -25,6 +25,8 @@ enum frame_method {
         METHOD_PLAIN = 0,   /* plain.h */
         METHOD_TOKENS = 1,  /* tokens.h */
         METHOD_NIBBLES = 2, /* nibbles.h */
+        METHOD_ORDERS = 3,  /* orders.h */
+        METHOD_TRADES = 4,  /* trades.h */
         METHODS,            /* not known */
 };
 
@@ -46,7 +48,7 @@ struct frame_info {
         struct scale scale;
         uint32_t epoch;
         uint64_t segment; /* position of the image that it builds on; of an image its own */
-        uint32_t events;  /* of an image 1: the book as inserts */
+        uint32_t events;  /* of an image 1: the book as inserts, or all its orders */
         uint32_t level_updates;
         uint32_t corrections; /* image, repair: levels that differed from our own book */
         int64_t first_id;

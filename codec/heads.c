@@ -5,14 +5,20 @@
 
 static const int64_t unit_ns[UNITS] = {1000000, 1000, 1};
 
+static int64_t delay_of(const struct heads *heads, int64_t event_time_ns, int64_t receive_time_ns)
+{
+        return heads->messages ? receive_time_ns : difference(receive_time_ns, event_time_ns);
+}
+
 void heads_begin(
     struct heads *heads, int64_t first_id, int64_t event_time_ns, int64_t receive_time_ns)
 {
         heads->last_id = difference(first_id, 1);
         heads->event_time_ns = event_time_ns;
-        heads->delay_ns = difference(receive_time_ns, event_time_ns);
+        heads->delay_ns = delay_of(heads, event_time_ns, receive_time_ns);
+        heads->class = CLASS_OTHER;
         heads->time_unit = UNIT_MS;
-        heads->delay_unit = UNIT_US;
+        heads->delay_unit = heads->messages ? UNIT_MS : UNIT_US;
 }
 
 /* Both directions of everything below are one text: facts go in when writing, come out when
@@ -41,7 +47,7 @@ static unsigned count_class(uint64_t count)
 static void find_facts(const struct heads *heads, struct head_facts *facts)
 {
         const struct event *event = facts->event;
-        facts->delay_ns = difference(event->receive_time_ns, event->event_time_ns);
+        facts->delay_ns = delay_of(heads, event->event_time_ns, event->receive_time_ns);
         facts->time_unit = unit_of(event->event_time_ns, heads->time_unit);
         facts->delay_unit = unit_of(facts->delay_ns, heads->delay_unit);
         if (event->flags)
@@ -92,8 +98,10 @@ CODEC_INLINE void code_times(struct heads *heads, struct head_facts *facts, cons
                 step = (uint64_t)(back ? difference(before, time) : difference(time, before));
                 delay = difference(facts->delay_ns / delay_unit, delay_before);
         }
-        step =
-            number_code(&heads->columns[HEAD_TIME], &heads->bits, step, &facts->failed, decoding);
+        struct column *times = &heads->columns[HEAD_TIME];
+        if (heads->messages)
+                times = &heads->columns[HEAD_CLASS_TIMES + (facts->bits & HEAD_CLASS_MASK)];
+        step = number_code(times, &heads->bits, step, &facts->failed, decoding);
         delay =
             signed_code(&heads->columns[HEAD_DELAY], &heads->bits, delay, &facts->failed, decoding);
         if (!decoding)
@@ -102,7 +110,7 @@ CODEC_INLINE void code_times(struct heads *heads, struct head_facts *facts, cons
         facts->failed |= __builtin_mul_overflow(time, unit, &event->event_time_ns);
         facts->failed |=
             __builtin_mul_overflow(sum(delay_before, delay), delay_unit, &facts->delay_ns);
-        event->receive_time_ns = sum(event->event_time_ns, facts->delay_ns);
+        event->receive_time_ns = sum(heads->messages ? 0 : event->event_time_ns, facts->delay_ns);
 }
 
 CODEC_INLINE int64_t code_ids(struct heads *heads, struct head_facts *facts, uint64_t levels,
@@ -185,10 +193,33 @@ CODEC_INLINE void code_counts(struct heads *heads, struct head_facts *facts, con
         event->count[SIDE_ASK] = (uint32_t)counts.asks;
 }
 
+/* What is received is opened, what is opened soon done: the likeliest class comes first. Each row
+ * is its own inverse: from a class to its place, and back. */
+static unsigned class_place(unsigned before, unsigned bits)
+{
+        static const uint8_t places[MESSAGE_CLASSES][MESSAGE_CLASSES] = {
+            [CLASS_RECEIVED] = {1, 0, 2, 3}, /* open, received, done */
+            [CLASS_OPEN] = {2, 1, 0, 3},     /* done, open, received */
+            [CLASS_DONE] = {0, 2, 1, 3},     /* received, done, open */
+            [CLASS_OTHER] = {0, 1, 2, 3}};
+        return (bits & ~(unsigned)HEAD_CLASS_MASK) | places[before][bits & HEAD_CLASS_MASK];
+}
+
+CODEC_INLINE void code_bits(struct heads *heads, struct head_facts *facts, const bool decoding)
+{
+        struct column *column = &heads->columns[HEAD_BITS];
+        if (heads->messages && !decoding)
+                facts->bits = class_place(heads->class, facts->bits);
+        facts->bits = column_code(column, facts->bits, &facts->failed, decoding);
+        if (!heads->messages)
+                return;
+        facts->bits = class_place(heads->class, facts->bits);
+        heads->class = facts->bits & HEAD_CLASS_MASK;
+}
+
 CODEC_INLINE void code_head(struct heads *heads, struct head_facts *facts, const bool decoding)
 {
-        facts->bits =
-            column_code(&heads->columns[HEAD_BITS], facts->bits, &facts->failed, decoding);
+        code_bits(heads, facts, decoding);
         if (facts->bits & (HEAD_UNITS | HEAD_FLAGS | HEAD_JUMP))
                 code_unusual(heads, facts, decoding);
         else if (decoding)

@@ -22,6 +22,7 @@ enum head_column {
         HEAD_ASKS,                           /* by the class of the count of bids */
         HEAD_IDS = HEAD_ASKS + HEAD_CLASSES, /* by the class of the count of levels */
         HEAD_COLUMNS = HEAD_IDS + HEAD_CLASSES,
+        HEAD_CLASS_TIMES = HEAD_IDS, /* of messages: by their class */
 };
 
 #define HEAD_LARGE (HEAD_MORE - 1) /* would be: no levels, but ids */
@@ -37,6 +38,18 @@ enum head_bit {
         HEAD_UNITS = 1 << 7,  /* finer units of time from here on */
 };
 
+/* Of messages, in the place of HEAD_BIDS_REVERSED and HEAD_ASKS_REVERSED: the class of the message,
+ * as its place among those that may follow the class before. */
+enum message_class {
+        CLASS_RECEIVED,
+        CLASS_OPEN,
+        CLASS_DONE,
+        CLASS_OTHER,
+        MESSAGE_CLASSES,
+};
+
+#define HEAD_CLASS_MASK (MESSAGE_CLASSES - 1)
+
 /* Units of time: 10^6, 10^3 and 1 ns. */
 enum {
         UNIT_MS,
@@ -48,18 +61,22 @@ enum {
 struct heads {
         struct column columns[HEAD_COLUMNS];
         struct bit_column bits;
+        bool messages; /* no levels but a class; receive times are told from each other */
+        uint8_t class; /* of the message before */
         /* of the event before */
         int64_t event_time_ns;
-        int64_t delay_ns; /* receive time - event time */
+        int64_t delay_ns; /* receive time - event time; of messages the receive time */
         int64_t last_id;
         unsigned time_unit, delay_unit;
 };
 
-/* A block begins with an event of that first id and those times. Columns are the caller's. */
+/* A block begins with an event of that first id and those times. Columns and messages are the
+ * caller's: where many messages come at once their receive times lie close together, whatever the
+ * exchange's clock says of them. */
 void heads_begin(
     struct heads *heads, int64_t first_id, int64_t event_time_ns, int64_t receive_time_ns);
 
-/* @bits: the order of its levels; the others are found out. */
+/* @bits: the order of its levels, or its class; the others are found out. */
 void heads_write(struct heads *heads, const struct event *event, unsigned bits);
 
 /* All of the event but its levels. ERR_CORRUPT. */

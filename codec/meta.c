@@ -106,7 +106,8 @@ int gap_read(struct bytes in, struct gap_record *ret_gap)
 
 void epoch_write(struct buffer *out, const struct epoch_record *epoch)
 {
-        buffer_append_byte(out, META_VERSION);
+        bool told = *epoch->feed || *epoch->note;
+        buffer_append_byte(out, told ? EPOCH_VERSION : META_VERSION);
         buffer_append_byte(out, epoch->cause);
         write_varint(out, epoch->position);
         write_signed(out, epoch->image_id);
@@ -116,15 +117,22 @@ void epoch_write(struct buffer *out, const struct epoch_record *epoch)
         buffer_append_byte(out, epoch->scale.fixed);
         write_varint(out, (uint64_t)epoch->scale.tick);
         write_varint(out, (uint64_t)epoch->scale.lot);
+        if (!told)
+                return;
+        write_text(out, epoch->feed);
+        write_text(out, epoch->note);
 }
 
 int epoch_read(struct bytes in, struct epoch_record *ret_epoch)
 {
         struct byte_reader reader;
-        struct epoch_record epoch;
-        int code = meta_begin(in, &reader);
-        if (code)
-                return code;
+        struct epoch_record epoch = {0};
+        reader = reader_of(in);
+        uint8_t version = read_byte(&reader);
+        if (reader.failed || !version)
+                return ERR_CORRUPT;
+        if (version > EPOCH_VERSION)
+                return ERR_VERSION;
         epoch.cause = read_enum(&reader, EPOCH_SCALE + 1);
         epoch.position = read_varint(&reader);
         epoch.image_id = read_signed(&reader);
@@ -134,6 +142,10 @@ int epoch_read(struct bytes in, struct epoch_record *ret_epoch)
         epoch.scale.fixed = read_flag(&reader);
         epoch.scale.tick = (int64_t)read_varint(&reader);
         epoch.scale.lot = (int64_t)read_varint(&reader);
+        if (version == EPOCH_VERSION) {
+                read_text(&reader, epoch.feed, sizeof(epoch.feed));
+                read_text(&reader, epoch.note, sizeof(epoch.note));
+        }
         if (meta_end(&reader) || epoch.scale.tick < 1 || epoch.scale.lot < 1)
                 return ERR_CORRUPT;
         *ret_epoch = epoch;
@@ -226,6 +238,57 @@ int archive_read(struct bytes in, struct archive_record *ret_archive)
                 return ERR_CORRUPT;
         *ret_archive = archive;
         return 0;
+}
+
+void symbol_record_write(struct buffer *out, const struct symbol_record *record)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_signed(out, record->valid_from_ns);
+        write_text(out, record->exchange);
+        write_text(out, record->symbol);
+        write_text(out, record->base);
+        write_text(out, record->quote);
+        write_text(out, record->tick);
+        write_text(out, record->lot);
+        write_text(out, record->min_quantity);
+        write_text(out, record->min_notional);
+        write_text(out, record->status);
+        buffer_append_byte(out, record->trading);
+        buffer_append_byte(out, record->auction);
+}
+
+int symbol_record_read(struct bytes in, struct symbol_record *ret_record)
+{
+        struct byte_reader reader;
+        struct symbol_record record;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        record.valid_from_ns = read_signed(&reader);
+        read_text(&reader, record.exchange, sizeof(record.exchange));
+        read_text(&reader, record.symbol, sizeof(record.symbol));
+        read_text(&reader, record.base, sizeof(record.base));
+        read_text(&reader, record.quote, sizeof(record.quote));
+        read_text(&reader, record.tick, sizeof(record.tick));
+        read_text(&reader, record.lot, sizeof(record.lot));
+        read_text(&reader, record.min_quantity, sizeof(record.min_quantity));
+        read_text(&reader, record.min_notional, sizeof(record.min_notional));
+        read_text(&reader, record.status, sizeof(record.status));
+        record.trading = read_flag(&reader);
+        record.auction = read_flag(&reader);
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_record = record;
+        return 0;
+}
+
+bool symbol_record_same(const struct symbol_record *a, const struct symbol_record *b)
+{
+        return !strcmp(a->exchange, b->exchange) && !strcmp(a->symbol, b->symbol) &&
+            !strcmp(a->base, b->base) && !strcmp(a->quote, b->quote) && !strcmp(a->tick, b->tick) &&
+            !strcmp(a->lot, b->lot) && !strcmp(a->min_quantity, b->min_quantity) &&
+            !strcmp(a->min_notional, b->min_notional) && !strcmp(a->status, b->status) &&
+            a->trading == b->trading && a->auction == b->auction;
 }
 
 const char *gap_cause_name(unsigned cause)

@@ -1,4 +1,5 @@
-/* What is known of a stream beside its frames: names, epochs, gaps, marks; to bytes and back.
+/* What is known beside the frames: a stream's names, epochs, gaps, marks, and what its symbol was;
+ * to bytes and back.
  *
  * Every record begins with its version; a newer one is refused, never guessed at. The bytes are
  * drawn in schema/record.md. All decoders: 0, ERR_CORRUPT, ERR_VERSION (output unchanged). */
@@ -6,21 +7,17 @@
 #define CODEC_META_H
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "book/event.h"
 
 #define META_VERSION 1
+#define EPOCH_VERSION 2 /* of an epoch that tells its feed */
 #define META_EXCHANGE_SIZE 17
 #define META_SYMBOL_SIZE (LIMIT_SYMBOL_SIZE + 1)
 #define META_DETAIL_SIZE 129
-
-enum stream_kind {
-        KIND_L2,
-        KIND_L3,
-        KIND_TRADES,
-        KINDS,
-};
+#define META_WORD_SIZE 24 /* of a currency, of a status */
 
 struct stream_name {
         char exchange[META_EXCHANGE_SIZE];
@@ -61,9 +58,13 @@ enum epoch_cause {
         EPOCH_SCALE, /* the scale changed, nothing was lost */
 };
 
+#define META_FEED_SIZE 25
+
 struct epoch_record {
         uint8_t cause;
-        uint64_t position; /* of its image in that day */
+        char feed[META_FEED_SIZE];   /* which of the exchange's feeds it comes from; "": not told */
+        char note[META_DETAIL_SIZE]; /* what it lacks, and why; "": nothing */
+        uint64_t position;           /* of its image in that day */
         int64_t image_id;
         int64_t receive_time_ns;
         struct scale scale;
@@ -97,6 +98,21 @@ struct archive_record {
         int64_t images, image_bytes, change_bytes;
 };
 
+/* What an exchange said of a symbol, from one moment until the next record of it. Decimals are
+ * texts as the exchange writes them; an empty text is unknown. */
+struct symbol_record {
+        int64_t valid_from_ns; /* by our clock */
+        char exchange[META_EXCHANGE_SIZE];
+        char symbol[META_SYMBOL_SIZE];
+        char base[META_WORD_SIZE], quote[META_WORD_SIZE];
+        char tick[DECIMAL_TEXT_SIZE], lot[DECIMAL_TEXT_SIZE];
+        char min_quantity[DECIMAL_TEXT_SIZE];
+        char min_notional[DECIMAL_TEXT_SIZE]; /* in the quote currency */
+        char status[META_WORD_SIZE];          /* the exchange's own word */
+        bool trading;
+        bool auction;
+};
+
 void stream_name_write(struct buffer *out, const struct stream_name *name);
 int stream_name_read(struct bytes in, struct stream_name *ret_name);
 void gap_write(struct buffer *out, const struct gap_record *gap);
@@ -107,6 +123,10 @@ void mark_write(struct buffer *out, const struct mark_record *mark);
 int mark_read(struct bytes in, struct mark_record *ret_mark);
 void archive_write(struct buffer *out, const struct archive_record *archive);
 int archive_read(struct bytes in, struct archive_record *ret_archive);
+void symbol_record_write(struct buffer *out, const struct symbol_record *record);
+int symbol_record_read(struct bytes in, struct symbol_record *ret_record);
+/* Do both say the same of the same symbol, whenever that was? */
+bool symbol_record_same(const struct symbol_record *a, const struct symbol_record *b);
 
 const char *gap_cause_name(unsigned cause);
 const char *stream_kind_name(unsigned kind);

@@ -13,6 +13,7 @@ enum head_bit {
         HEAD_ID_JUMP = 1 << 2,  /* first id is not the last one's successor */
         HEAD_TIME_SHIFT = 3,    /* two bits: unit of the event time */
         HEAD_DELAY_SHIFT = 5,   /* two bits: unit of the delay */
+        HEAD_TYPE_SHIFT = 7,    /* two bits: the event's type */
 };
 
 static const int64_t time_units[] = {NS_PER_MS, NS_PER_US, 1};
@@ -93,7 +94,7 @@ static void add_head(struct plain_encoder *encoder, const struct event *event, b
         write_varint(heads,
             (event->flags ? HEAD_FLAGS : 0u) | (on_grid ? 0u : HEAD_OFF_GRID) |
                 (jump ? HEAD_ID_JUMP : 0u) | time_unit << HEAD_TIME_SHIFT |
-                delay_unit << HEAD_DELAY_SHIFT);
+                delay_unit << HEAD_DELAY_SHIFT | (unsigned)event->type << HEAD_TYPE_SHIFT);
         if (event->flags)
                 write_varint(heads, event->flags);
         if (jump)
@@ -106,6 +107,7 @@ static void add_head(struct plain_encoder *encoder, const struct event *event, b
             difference(delay / time_units[delay_unit], state->delay_ns / time_units[delay_unit]));
         write_varint(heads, event->count[SIDE_BID]);
         write_varint(heads, event->count[SIDE_ASK]);
+        message_write(heads, event);
 }
 
 static void add_side(
@@ -124,7 +126,8 @@ static void add_side(
 
 int plain_add(struct plain_encoder *encoder, const struct event *event)
 {
-        size_t room = ((size_t)event_level_count(event) * 2 + 8) * VARINT_SIZE_MAX;
+        size_t room = ((size_t)event_level_count(event) * 2 + 8) * VARINT_SIZE_MAX +
+            (event->type == TYPE_LEVELS ? 0 : MESSAGE_SIZE_MAX);
         if (room + plain_size(encoder) > LIMIT_BLOCK_SIZE)
                 return ERR_FULL;
         bool on_grid = event_on_grid(event, &encoder->state.scale);
@@ -183,10 +186,11 @@ static int read_time(struct byte_reader *heads, unsigned unit, int64_t before, i
 
 /* @left: a bound of the levels that can still come. */
 static int read_head(const struct plain_state *state, struct byte_reader *heads, size_t left,
-    struct event *event, bool *ret_on_grid)
+    struct event *event, struct order_message *order, bool *ret_on_grid)
 {
         uint64_t bits = read_varint(heads);
         *ret_on_grid = !(bits & HEAD_OFF_GRID);
+        event->type = bits >> HEAD_TYPE_SHIFT & 3;
         uint64_t flags = bits & HEAD_FLAGS ? read_varint(heads) : 0;
         event->flags = (uint32_t)flags;
         int64_t jump = bits & HEAD_ID_JUMP ? read_signed(heads) : 0;
@@ -199,8 +203,9 @@ static int read_head(const struct plain_state *state, struct byte_reader *heads,
                 return ERR_CORRUPT;
         event->receive_time_ns = sum(event->event_time_ns, delay);
         uint64_t bids = read_varint(heads), asks = read_varint(heads);
-        if (heads->failed || flags > UINT32_MAX || bits >> (HEAD_DELAY_SHIFT + 2) || bids > left ||
-            asks > left - bids)
+        message_read(heads, event, order);
+        if (heads->failed || flags > UINT32_MAX || bits >> (HEAD_TYPE_SHIFT + 2) || bids > left ||
+            asks > left - bids || !event_is_sound(event->type, bids, asks))
                 return ERR_CORRUPT;
         event->count[SIDE_BID] = (uint32_t)bids;
         event->count[SIDE_ASK] = (uint32_t)asks;
@@ -238,7 +243,8 @@ int plain_scan(struct plain_decoder *decoder, struct event *ret_event)
         bool on_grid;
         if (!reader_left(&decoder->scan))
                 return 0;
-        if (read_head(state, &decoder->scan, reader_left(&decoder->prices), &event, &on_grid))
+        if (read_head(state, &decoder->scan, reader_left(&decoder->prices), &event,
+                &decoder->scan_order, &on_grid))
                 return ERR_CORRUPT;
         state->event_time_ns = event.event_time_ns;
         state->delay_ns = difference(event.receive_time_ns, event.event_time_ns);
@@ -255,9 +261,10 @@ int plain_next(struct plain_decoder *decoder, struct event *ret_event)
                 return reader_left(&decoder->prices) || reader_left(&decoder->quantities)
                     ? ERR_CORRUPT
                     : 0;
-        if (read_head(
-                &decoder->state, &decoder->heads, reader_left(&decoder->prices), &event, &on_grid))
+        if (read_head(&decoder->state, &decoder->heads, reader_left(&decoder->prices), &event,
+                &decoder->order, &on_grid))
                 return ERR_CORRUPT;
+        event.order = event.type == TYPE_ORDER ? &decoder->order : NULL;
         decoder_reserve(decoder, event_level_count(&event));
         event.levels[SIDE_BID] = decoder->levels;
         event.levels[SIDE_ASK] = decoder->levels + event.count[SIDE_BID];

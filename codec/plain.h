@@ -7,7 +7,7 @@
 #define CODEC_PLAIN_H
 
 #include "book/event.h"
-#include "codec/varint.h"
+#include "codec/messages.h"
 
 /* What both directions remember of the events before. */
 struct plain_state {
@@ -30,7 +30,8 @@ struct plain_decoder {
         struct byte_reader heads, scan; /* scan reads ahead of the events, without their levels */
         struct byte_reader prices;
         struct byte_reader quantities;
-        struct level *levels; /* of the newest event */
+        struct order_message order, scan_order; /* of the newest event */
+        struct level *levels;                   /* likewise */
         size_t capacity;
 };
 

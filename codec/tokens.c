@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "codec/values.h"
 
 /* A token is one byte: the bucket of the skip, and what happens there. */
 enum {
@@ -93,62 +94,11 @@ CODEC_INLINE uint64_t code_distance(struct token_coder *coder, const struct pric
 
 /* ---- quantities ---- */
 
-static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
-    1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000,
-    1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
-    10000000000000000000u};
-
-#define TENS (sizeof(tens) / sizeof(tens[0]))
-
-/* A value that the list lacks. */
-CODEC_INLINE int64_t code_value(struct token_coder *coder, int64_t value, const bool decoding)
+/* What quantities of all sides and events share. */
+CODEC_INLINE struct value_coder values_of(struct token_coder *coder)
 {
-        uint64_t rest = (uint64_t)value;
-        unsigned zeros = 0, bucket = 0;
-        if (!decoding) {
-                for (; rest && rest % 10 == 0; rest /= 10)
-                        zeros++;
-                bucket = bucket_of(rest);
-        }
-        zeros = column_code(&coder->columns[TOKEN_ZEROS], zeros, &coder->failed, decoding);
-        bucket = column_code(&coder->columns[TOKEN_VALUES], bucket, &coder->failed, decoding);
-        if (zeros >= TENS || bucket >= BUCKETS) {
-                coder->failed = true;
-                return 0;
-        }
-        rest = bucket_base(bucket) |
-            bits_code_long(&coder->bits, rest, bucket_bits(bucket), &coder->failed, decoding);
-        value = (int64_t)(rest * tens[zeros]);
-        ranks_add(&coder->ranks, value, !decoding);
-        return value;
-}
-
-/* A value by its rank in the list; the symbol shares its byte with a mode. */
-CODEC_INLINE int64_t code_ranked(struct token_coder *coder, struct column *column, int64_t value,
-    uint32_t rank, unsigned *mode, unsigned modes, const bool decoding)
-{
-        uint64_t place = (uint32_t)(rank + 1); /* 0: a new value */
-        unsigned symbol = 0;
-        if (!decoding)
-                symbol = bucket_of(place) * modes + *mode;
-        symbol = column_code(column, symbol, &coder->failed, decoding);
-        unsigned bucket = symbol / modes;
-        *mode = symbol % modes;
-        if (!bucket)
-                return code_value(coder, value, decoding);
-        if (decoding && bucket >= BUCKETS) {
-                coder->failed = true;
-                return 0;
-        }
-        place = bucket_base(bucket) |
-            bits_code_long(&coder->bits, place, bucket_bits(bucket), &coder->failed, decoding);
-        if (decoding && place > coder->ranks.count) {
-                coder->failed = true;
-                return 0;
-        }
-        value = coder->ranks.values[place - 1];
-        ranks_use(&coder->ranks, (uint32_t)(place - 1), !decoding);
-        return value;
+        return (struct value_coder){&coder->ranks, &coder->columns[TOKEN_ZEROS],
+            &coder->columns[TOKEN_VALUES], &coder->bits, &coder->failed};
 }
 
 CODEC_INLINE int64_t code_insert(
@@ -157,8 +107,8 @@ CODEC_INLINE int64_t code_insert(
         unsigned mode = 0;
         (void)price;
         uint32_t rank = decoding ? 0 : ranks_find(&coder->ranks, quantity);
-        return code_ranked(
-            coder, &coder->columns[TOKEN_INSERTS], quantity, rank, &mode, 1, decoding);
+        return value_code(
+            values_of(coder), &coder->columns[TOKEN_INSERTS], quantity, rank, &mode, 1, decoding);
 }
 
 enum {
@@ -190,8 +140,8 @@ CODEC_INLINE int64_t code_change(
         int64_t value = 0;
         if (!decoding)
                 value = choose_change(coder, before, quantity, &mode, &rank);
-        value = code_ranked(
-            coder, &coder->columns[TOKEN_CHANGES], value, rank, &mode, CHANGE_MODES, decoding);
+        value = value_code(values_of(coder), &coder->columns[TOKEN_CHANGES], value, rank, &mode,
+            CHANGE_MODES, decoding);
         if (!decoding)
                 return quantity;
         coder->failed |= mode > CHANGE_TAKEN;

@@ -146,19 +146,23 @@ static void fill_item(struct chunk *chunk, const struct item *item)
         struct item *copy = (void *)(chunk->data + chunk->size);
         *copy = *item;
         chunk->size += sizeof(*item);
-        if (item->size == sizeof(*item))
+        if (item->size == sizeof(*item)) /* nothing to copy, or it is lent */
                 return;
         for (enum side s = 0; s < SIDES; s++)
                 copy->event.levels[s] = copy_array(
                     chunk, item->event.levels[s], item->event.count[s] * sizeof(struct level));
         copy->befores =
             copy_array(chunk, item->befores, event_level_count(&item->event) * sizeof(int64_t));
+        if (item->event.order)
+                copy->event.order =
+                    copy_array(chunk, item->event.order, sizeof(struct order_message));
 }
 
 static int give_item(struct ahead *ahead, struct item *item)
 {
         size_t levels = event_level_count(&item->event);
-        item->size = sizeof(*item) + levels * (sizeof(struct level) + sizeof(int64_t));
+        item->size = sizeof(*item) + levels * (sizeof(struct level) + sizeof(int64_t)) +
+            (item->event.order ? sizeof(struct order_message) : 0);
         bool lend = item->size > LIMIT_AHEAD_CHUNK;
         if (lend)
                 item->size = sizeof(*item);

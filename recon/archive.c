@@ -77,13 +77,19 @@ static bool image_is_needed(const struct run *run, const struct frame_info *info
             info->first_receive_time_ns - first->first_receive_time_ns >= RUN_NS;
 }
 
+/* Orders and trades stay as they were written. */
+static bool method_is_wanted(uint8_t method)
+{
+        return method == METHOD_PLAIN || method == METHOD_TOKENS;
+}
+
 /* Is the frame under the cursor the next one of the run? */
 static bool run_continues(const struct run *run, const struct frame_cursor *cursor)
 {
         const struct run_frame *last = &run->frames[run->count - 1];
         const struct frame_info *info = &cursor->info;
         uint64_t expected = last->position + frame_positions(&last->info);
-        if (cursor->code || cursor->skip || info->method == METHOD_NIBBLES ||
+        if (cursor->code || cursor->skip || !method_is_wanted(info->method) ||
             !cursor_follows(cursor, expected) || run->old.size + cursor->frame.size > RUN_SIZE)
                 return false;
         if (info->kind == FRAME_IMAGE)
@@ -150,7 +156,7 @@ static size_t run_size(const struct run *run)
 
 static bool run_is_wanted(const struct run *run, const struct archive_options *options)
 {
-        if (!run->count || run->frames[0].info.method == METHOD_NIBBLES)
+        if (!run->count || !method_is_wanted(run->frames[0].info.method))
                 return false;
         return run->frames[run->count - 1].info.last_receive_time_ns < options->before_ns;
 }

@@ -303,7 +303,7 @@ static int apply_events(
                 book->event_time_ns = event.event_time_ns;
                 book->receive_time_ns = event.receive_time_ns;
                 book->last_id = event.last_id;
-                book->updates += event_level_count(&event);
+                book->updates += event_update_count(&event);
         }
         return 0;
 }

@@ -149,6 +149,24 @@ void gap_list_deinit(struct gap_list *list);
 /* All gap records of a stream, in order, a later day's word for an earlier one's. */
 int recon_gaps(struct reader *reader, const struct recon_stream *stream, struct gap_list *ret_list);
 
+/* From this epoch on the record comes from that feed, and lacks what the note says. */
+struct recon_source {
+        uint32_t epoch;
+        int64_t from_receive_ns;
+        char feed[META_FEED_SIZE];
+        char note[META_DETAIL_SIZE];
+};
+
+struct source_list {
+        struct recon_source *sources;
+        size_t count;
+};
+
+/* In order; only where something changes. ERR_CORRUPT, ERR_VERSION, ERR_IO. */
+int recon_sources(
+    struct reader *reader, const struct recon_stream *stream, struct source_list *ret_list);
+void source_list_deinit(struct source_list *list);
+
 typedef void (*verify_problem_cb)(const struct recon_stream *stream, uint32_t day,
     uint64_t position, const char *text, void *user);
 
@@ -160,6 +178,38 @@ struct verify_result {
 int recon_verify(struct reader *reader, const struct recon_stream *stream,
     verify_problem_cb problem_cb, void (*progress_cb)(uint64_t events, void *user), void *user,
     struct verify_result *ret_result, struct error *error);
+
+/* ---- what each symbol was, and when ---- */
+
+struct symbol_version {
+        uint32_t number; /* of the symbol */
+        struct symbol_record record;
+        int64_t to_ns; /* it holds in [record.valid_from_ns, to_ns); INT64_MAX: it is the newest */
+};
+
+struct symbol_list {
+        struct symbol_version *versions;
+        size_t count, capacity;
+};
+
+/* Every version of every symbol, by exchange, symbol and time; of those named @exchange or @symbol
+ * where these are not NULL. None is no error. Deinit the list. ERR_CORRUPT (@error names the
+ * place), ERR_VERSION, ERR_IO. */
+int recon_symbols(struct reader *reader, const char *exchange, const char *symbol,
+    struct symbol_list *ret_list, struct error *error);
+void symbol_list_deinit(struct symbol_list *list);
+
+static inline bool symbol_version_holds(const struct symbol_version *version, int64_t at_ns)
+{
+        return version->record.valid_from_ns <= at_ns &&
+            (at_ns < version->to_ns || version->to_ns == INT64_MAX);
+}
+
+typedef void (*symbol_problem_cb)(uint32_t number, int64_t from_ns, const char *text, void *user);
+
+/* Read every version, and compare it with the others. ERR_CORRUPT, ERR_IO: the table itself. */
+int recon_verify_symbols(struct reader *reader, symbol_problem_cb problem_cb, void *user,
+    uint64_t *ret_problems, struct error *error);
 
 /* ---- digest ---- */
 

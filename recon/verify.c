@@ -85,7 +85,7 @@ static void sums_add(struct frame_sums *sums, const struct event *event)
                 sums->first_receive_ns = event->receive_time_ns;
         }
         sums->events++;
-        sums->level_updates += event_level_count(event);
+        sums->level_updates += event_update_count(event);
         sums->last_id = event->last_id;
         sums->last_time_ns = event->event_time_ns;
         sums->last_receive_ns = event->receive_time_ns;
@@ -173,7 +173,7 @@ static void verify_changes(struct verify *verify, const struct frame_info *info)
                 if (!headless)
                         take_good_event(verify, &event, position, info->epoch, &last_epoch);
                 note_time(verify, event.event_time_ns);
-                count_events(verify, 1, event_level_count(&event));
+                count_events(verify, 1, event_update_count(&event));
         }
         verify->epoch = last_epoch;
         if (more) {
@@ -201,6 +201,9 @@ static void verify_image(struct verify *verify, const struct frame_info *info)
                 if (same_epoch && !(info->flags & FRAME_SYNC) && !book_equal(&image, &verify->book))
                         problem_at(verify, verify->cursor.position,
                             "the image differs from the book rebuilt up to it");
+                if (image.by_order && !book_orders_agree(&image))
+                        problem_at(verify, verify->cursor.position,
+                            "the image's levels are not what its orders add up to");
                 if (info->segment != verify->cursor.position)
                         problem_at(verify, verify->cursor.position,
                             "the image names another position as its own");

@@ -4,22 +4,22 @@
 
 #include "base/limits.h"
 
-void block_init(struct block *block, bool dense)
+void block_init(struct block *block, uint8_t method)
 {
         *block = (struct block){0};
         plain_encoder_init(&block->plain);
-        if (!dense)
+        if (method == METHOD_PLAIN)
                 return;
-        block->tokens = memory_new(sizeof(*block->tokens));
-        token_encoder_init(block->tokens);
+        block->encoder = memory_new(sizeof(*block->encoder));
+        encoder_init(block->encoder, method);
 }
 
 void block_deinit(struct block *block)
 {
         plain_encoder_deinit(&block->plain);
-        if (block->tokens)
-                token_encoder_deinit(block->tokens);
-        free(block->tokens);
+        if (block->encoder)
+                encoder_deinit(block->encoder);
+        free(block->encoder);
 }
 
 void block_clear(struct block *block)
@@ -29,21 +29,21 @@ void block_clear(struct block *block)
 
 void block_reset(struct block *block)
 {
-        token_encoder_reset(block->tokens);
+        encoder_reset(block->encoder);
 }
 
 static void block_begin(
     struct block *block, const struct block_start *start, const struct event *event)
 {
-        bool dense = block->tokens && start->kind == FRAME_CHANGES;
+        bool dense = block->encoder && start->kind == FRAME_CHANGES;
         if (dense)
-                token_begin(block->tokens, start->scale, event);
+                encoder_begin(block->encoder, start->scale, event);
         else
                 plain_begin(&block->plain, start->scale);
         block->position = start->position;
         block->info = (struct frame_info){
             .kind = start->kind,
-            .method = dense ? METHOD_TOKENS : METHOD_PLAIN,
+            .method = dense ? block->encoder->method : METHOD_PLAIN,
             .flags = start->timed ? FRAME_TIMED : 0,
             .scale = *start->scale,
             .epoch = start->epoch,
@@ -59,12 +59,8 @@ static void block_begin(
 
 static int block_encode(struct block *block, const struct event *event, struct book *book)
 {
-        if (block->info.method == METHOD_PLAIN)
-                return plain_add(&block->plain, event);
-        if (token_size(block->tokens) + token_event_size(event) > LIMIT_BLOCK_SIZE)
-                return ERR_FULL;
-        token_add(block->tokens, book, event);
-        return 0;
+        return block->info.method == METHOD_PLAIN ? plain_add(&block->plain, event)
+                                                  : encoder_add(block->encoder, book, event);
 }
 
 int block_add(struct block *block, const struct block_start *start, const struct event *event,
@@ -78,7 +74,7 @@ int block_add(struct block *block, const struct block_start *start, const struct
         if (code)
                 return code;
         info->events++;
-        info->level_updates += event_level_count(event);
+        info->level_updates += event_update_count(event);
         info->last_id = event->last_id;
         info->last_event_time_ns = event->event_time_ns;
         info->last_receive_time_ns = event->receive_time_ns;
@@ -91,7 +87,7 @@ int block_add(struct block *block, const struct block_start *start, const struct
 
 void block_undo(struct block *block)
 {
-        token_undo(block->tokens);
+        encoder_undo(block->encoder);
         block->info = block->undo;
 }
 
@@ -105,7 +101,7 @@ void block_write(
         if (block->info.method == METHOD_PLAIN)
                 plain_finish(&block->plain, &batch->arena);
         else
-                token_finish(block->tokens, &batch->arena);
+                encoder_finish(block->encoder, &batch->arena);
         batch_end_frame(batch);
         block_clear(block);
 }

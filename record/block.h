@@ -2,18 +2,18 @@
 #ifndef RECORD_BLOCK_H
 #define RECORD_BLOCK_H
 
+#include "codec/encoder.h"
 #include "codec/plain.h"
-#include "codec/tokens.h"
 #include "record/batch.h"
 
 /* An open block is plain, so that it can be cut anywhere. A sealed one is dense: it takes events
  * together with the book that they change; headless ones have none, and stay plain. */
 struct block {
         struct plain_encoder plain;
-        struct token_encoder *tokens; /* NULL: always plain */
-        struct frame_info info;       /* complete at any time; events == 0: the block is empty */
-        struct frame_info undo;       /* as it was before the last event */
-        uint64_t position;            /* of its first event */
+        struct encoder *encoder; /* NULL: always plain */
+        struct frame_info info;  /* complete at any time; events == 0: the block is empty */
+        struct frame_info undo;  /* as it was before the last event */
+        uint64_t position;       /* of its first event */
 };
 
 /* What a block must know of the stream when its first event comes. */
@@ -27,7 +27,8 @@ struct block_start {
         int64_t running_max_ns;
 };
 
-void block_init(struct block *block, bool dense);
+/* @method: of a sealed one, as encoder_init takes it; METHOD_PLAIN: an open one. */
+void block_init(struct block *block, uint8_t method);
 void block_deinit(struct block *block);
 void block_clear(struct block *block);
 

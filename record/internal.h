@@ -19,6 +19,18 @@ struct past {
         struct record_stream *stream; /* while it is recorded now */
 };
 
+struct known_symbol {
+        uint32_t number;
+        struct symbol_record newest;
+};
+
+/* What the store knows of symbols, or will know with the batch in hand; sorted by name. */
+struct symbols {
+        struct known_symbol **list;
+        size_t count, capacity;
+        uint32_t next_number;
+};
+
 struct recorder {
         struct store *store;
         struct record_options options;
@@ -28,8 +40,9 @@ struct recorder {
         struct record_stream *streams;
         uint32_t stream_count;
         uint32_t next_number;
+        struct symbols symbols;
         bool suspended;
-        struct token_encoder image_encoder;
+        struct encoder image_encoders[KINDS];
         struct book image_book; /* what an image is encoded into: empty before each */
         size_t batch_images;    /* bytes of images in the batch in hand ... */
         size_t images_waiting;  /* ... and handed over since the queue was last empty */
@@ -48,6 +61,7 @@ struct record_stream {
         struct past *past;
         struct book book;
         bool has_book;
+        bool auction; /* said by the newest image: the book may be crossed */
         struct scale scale;
         bool scale_used; /* something is recorded with it */
 
@@ -93,5 +107,9 @@ void stream_add_headless(struct record_stream *stream, const struct event *event
 void run_begin(struct record_stream *stream);
 void run_erase(struct record_stream *stream);
 void run_resume(struct record_stream *stream);
+
+/* symbols.c */
+int symbols_load(struct symbols *symbols, struct store_txn *meta);
+void symbols_deinit(struct symbols *symbols);
 
 #endif

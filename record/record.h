@@ -55,11 +55,17 @@ void recorder_tick(struct recorder *recorder, int64_t now_ns);
 /* Store a remark: the wall clock was seen to step by @step_ns. */
 void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t step_ns);
 
+/* What the exchange says of a symbol now. It is stored if it differs in anything but its time from
+ * what was known of that symbol. Returns whether it did. A time that is not later than the one
+ * before is stored as 1 ns behind that: what was known first stays first. */
+bool record_symbol(struct recorder *recorder, const struct symbol_record *record);
+
 struct record_stats recorder_stats(struct recorder *recorder);
 
 /* Begin to record a stream. Where the store has an earlier record of it, a gap is opened with the
- * cause that its end tells (stopped, removed, crashed). The stream is the recorder's.
- *   ERR_FULL  LIMIT_SYMBOLS     ERR_BUSY  already open */
+ * cause that its end tells (stopped, removed, crashed). A stream whose events were not numbered
+ * once counts as not sequenced. The stream is the recorder's. ERR_FULL  LIMIT_SYMBOLS     ERR_BUSY
+ * already open */
 int record_stream_open(struct recorder *recorder, const struct stream_name *name,
     const struct scale *scale, int64_t now_ns, struct record_stream **ret_stream,
     struct error *error);
@@ -72,7 +78,7 @@ void record_stream_close(struct record_stream *stream, int64_t now_ns, bool remo
 void record_headless(struct record_stream *stream, const struct event *event, bool new_run);
 
 /* The image that bridges: begins an epoch, takes the headless events beyond it behind it. With a
- * book already there it begins a new epoch only after record_gap.
+ * book already there it begins a new epoch only after record_gap. Trades begin with an empty one.
  *   ERR_GAP    the book crossed while the waiting events were applied: the crossing event and all
  *              after it stay headless, a gap is recorded, there is no book.
  *   ERR_FULL   too many levels; nothing was changed. */
@@ -107,9 +113,17 @@ bool record_learn_digits(
 int record_rescale(
     struct record_stream *stream, unsigned price_digits, unsigned quantity_digits, int64_t now_ns);
 
+/* The exchange's grid changed: go on with another tick and lot (a new epoch, no gap). */
+void record_regrid(struct record_stream *stream, int64_t tick, int64_t lot, int64_t now_ns);
+
+/* What its epochs from now on say of themselves; see epoch_record. */
+void record_set_source(struct record_stream *stream, const char *feed, const char *note);
+
 /* The stream's connection was proved alive, with nothing lost, at @receive_time_ns. */
 void record_alive(struct record_stream *stream, int64_t receive_time_ns);
 
+/* The id of the last good event, also of an earlier record; -1: there was none. */
+int64_t record_last_id(const struct record_stream *stream);
 bool record_has_book(const struct record_stream *stream);
 const struct book *record_book(const struct record_stream *stream);
 const struct scale *record_scale(const struct record_stream *stream);

@@ -147,10 +147,11 @@ static int load_pasts(struct recorder *recorder, struct error *error)
         code = load_names(recorder, &meta);
         for (struct past *past = recorder->pasts; past && !code; past = past->next)
                 code = load_past(recorder, &meta, past, error);
+        code = code ? code : symbols_load(&recorder->symbols, &meta);
         recorder->store->ops->abort(&meta);
         if (code)
                 error_set(error, code,
-                    "the store's streams cannot be read (%s): run obrebuild verify",
+                    "the store's streams and symbols cannot be read (%s): run obrebuild verify",
                     error_name(code));
         return code;
 }
@@ -161,7 +162,9 @@ static void recorder_free(struct recorder *recorder)
                 next = past->next;
                 free(past);
         }
-        token_encoder_deinit(&recorder->image_encoder);
+        symbols_deinit(&recorder->symbols);
+        for (uint8_t kind = 0; kind < KINDS; kind++)
+                encoder_deinit(&recorder->image_encoders[kind]);
         book_deinit(&recorder->image_book);
         free(recorder);
 }
@@ -173,7 +176,8 @@ int recorder_open(struct recorder **ret_recorder, struct store *store,
         recorder->store = store;
         recorder->options = *options;
         recorder->next_number = 1;
-        token_encoder_init(&recorder->image_encoder);
+        for (uint8_t kind = 0; kind < KINDS; kind++)
+                encoder_init(&recorder->image_encoders[kind], encoder_method(kind));
         book_init(&recorder->image_book);
         if (!recorder->options.queue_size)
                 recorder->options.queue_size = LIMIT_QUEUE_SIZE;
@@ -189,20 +193,29 @@ int recorder_open(struct recorder **ret_recorder, struct store *store,
         return 0;
 }
 
-static struct past *recorder_past(struct recorder *recorder, const struct stream_name *name)
+static void put_name(struct recorder *recorder, const struct past *past)
 {
-        for (struct past *past = recorder->pasts; past; past = past->next) {
-                if (!strcmp(past->name.exchange, name->exchange) &&
-                    !strcmp(past->name.symbol, name->symbol) && past->name.kind == name->kind)
-                        return past;
-        }
-        struct past *past = past_new(recorder, recorder->next_number, name);
         struct buffer value;
         buffer_init(&value, 4096);
-        stream_name_write(&value, name);
+        stream_name_write(&value, &past->name);
         batch_put(recorder->batch, STORE_META, STORE_STREAMS, key_stream(past->number),
             buffer_bytes(&value));
         buffer_deinit(&value);
+}
+
+static struct past *recorder_past(struct recorder *recorder, const struct stream_name *name)
+{
+        struct past *past = recorder->pasts;
+        while (past &&
+            (strcmp(past->name.exchange, name->exchange) ||
+                strcmp(past->name.symbol, name->symbol) || past->name.kind != name->kind))
+                past = past->next;
+        bool told = past && (name->sequenced || !past->name.sequenced);
+        if (!past)
+                past = past_new(recorder, recorder->next_number, name);
+        past->name.sequenced &= name->sequenced;
+        if (!told)
+                put_name(recorder, past);
         return past;
 }
 
@@ -237,8 +250,8 @@ static struct record_stream *stream_new(
         stream->past = past;
         stream->scale = *scale;
         book_init(&stream->book);
-        block_init(&stream->open, false);
-        block_init(&stream->sealed, true);
+        block_init(&stream->open, METHOD_PLAIN);
+        block_init(&stream->sealed, encoder_method(past->name.kind));
         buffer_init(&stream->levels, 4 * (LIMIT_BOOK_LEVELS + 1) * sizeof(struct level));
         event_log_init(&stream->run.log, LIMIT_HEADLESS_SIZE);
         event_log_init(&stream->tail, LIMIT_HEADLESS_SIZE);
@@ -401,6 +414,17 @@ void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t
             (struct bytes){(const uint8_t *)text, (size_t)size});
         for (struct record_stream *stream = recorder->streams; stream; stream = stream->next)
                 stream->stepped = true;
+}
+
+void record_set_source(struct record_stream *stream, const char *feed, const char *note)
+{
+        snprintf(stream->epoch.feed, sizeof(stream->epoch.feed), "%s", feed);
+        snprintf(stream->epoch.note, sizeof(stream->epoch.note), "%s", note);
+}
+
+int64_t record_last_id(const struct record_stream *stream)
+{
+        return stream->mark.last_position ? stream->mark.last_id : -1;
 }
 
 struct record_stats recorder_stats(struct recorder *recorder)

@@ -109,6 +109,7 @@ int record_image(struct record_stream *stream, const struct image *image)
         event_log_init(&stream->run.log, LIMIT_HEADLESS_SIZE);
         run_keep_old(stream, &log, image->id);
         stream->has_book = true;
+        stream->auction = image->auction;
         stream_begin_epoch(stream, EPOCH_GAP, image->receive_time_ns);
         stream_write_image(stream, FRAME_SYNC, image->receive_time_ns, 0);
         int code = run_replay(stream, &log);
@@ -168,6 +169,33 @@ static uint32_t book_differences(const struct book *before, const struct book *n
         return count;
 }
 
+/* Orders of @now that @before has not, or otherwise. */
+static uint32_t order_differences(const struct book *before, const struct book *now)
+{
+        uint32_t count = 0;
+        for (enum side s = 0; s < SIDES; s++) {
+                struct order_cursor cursor = {0};
+                const struct order *order;
+                while ((order = book_next_order(now, s, &cursor))) {
+                        uint32_t place = orders_find(before->orders, &order->id);
+                        const struct order *old = &before->orders->orders[place];
+                        count += place == ORDER_NONE || old->price != order->price ||
+                            old->size != order->size || old->side != order->side;
+                }
+        }
+        return count;
+}
+
+/* Orders that only one of them has count once, others that differ twice: a stand-in of the same id
+ * is another order. */
+static uint32_t count_differences(const struct book *before, const struct book *now)
+{
+        if (!now->by_order)
+                return book_differences(before, now);
+        uint32_t count = order_differences(before, now) + order_differences(now, before);
+        return count || book_equal(before, now) ? count : 1; /* only the queues differ */
+}
+
 int record_correct(
     struct record_stream *stream, const struct image *image, uint32_t *ret_differences)
 {
@@ -180,16 +208,33 @@ int record_correct(
                 code = tail_carry(&stream->tail, &carried);
         if (!code && carried.id != stream->book.id)
                 code = image->id == stream->book.id ? 0 : ERR_GAP;
-        if (!code && book_is_crossed(&carried))
+        if (!code && !image->auction && book_is_crossed(&carried))
                 code = ERR_RANGE;
         if (!code) {
-                *ret_differences = book_differences(&stream->book, &carried);
-                stream_write_repair(stream, &carried, image->receive_time_ns, *ret_differences);
+                stream->auction = image->auction;
+                *ret_differences = count_differences(&stream->book, &carried);
         }
+        if (!code && (*ret_differences || !carried.by_order)) /* an image of all orders is large */
+                stream_write_repair(stream, &carried, image->receive_time_ns, *ret_differences);
         book_deinit(&carried);
         stream->tail_kept = false;
         event_log_clear(&stream->tail);
         return code;
+}
+
+static void scale_value(int64_t *value, int64_t factor, int *code)
+{
+        if (__builtin_mul_overflow(*value, factor, value))
+                *code = ERR_RANGE;
+}
+
+static void scale_order(
+    struct order_message *order, int64_t price_factor, int64_t quantity_factor, int *code)
+{
+        scale_value(&order->price, price_factor, code);
+        scale_value(&order->old_price, price_factor, code);
+        scale_value(&order->size, quantity_factor, code);
+        scale_value(&order->old_size, quantity_factor, code);
 }
 
 /* A copy of @log at a new scale. ERR_RANGE, ERR_FULL. */
@@ -204,18 +249,21 @@ static int log_rescale(struct event_log *log, int64_t price_factor, int64_t quan
         buffer_init(&scratch, LIMIT_HEADLESS_SIZE);
         while (!code && event_log_next(log, &cursor, &event)) {
                 uint32_t count = event_level_count(&event);
+                struct order_message order;
                 buffer_clear(&scratch);
                 buffer_append(&scratch, event.levels[SIDE_BID], count * sizeof(struct level));
                 struct level *levels = (struct level *)(void *)scratch.data;
                 for (uint32_t i = 0; i < count; i++) {
-                        if (__builtin_mul_overflow(
-                                levels[i].price, price_factor, &levels[i].price) ||
-                            __builtin_mul_overflow(
-                                levels[i].quantity, quantity_factor, &levels[i].quantity))
-                                code = ERR_RANGE;
+                        scale_value(&levels[i].price, price_factor, &code);
+                        scale_value(&levels[i].quantity, quantity_factor, &code);
                 }
                 event.levels[SIDE_BID] = levels;
-                event.levels[SIDE_ASK] = levels + event.count[SIDE_BID];
+                event.levels[SIDE_ASK] = count ? levels + event.count[SIDE_BID] : NULL;
+                if (event.order) {
+                        order = *event.order;
+                        scale_order(&order, price_factor, quantity_factor, &code);
+                        event.order = &order;
+                }
                 code = code ? code : event_log_append(&scaled, &event);
         }
         buffer_deinit(&scratch);
@@ -252,6 +300,16 @@ bool record_learn_digits(
         return true;
 }
 
+/* From here on everything is written with another scale: a new epoch, if there is one now. */
+static void run_take_scale(struct record_stream *stream, const struct scale *scale, int64_t now_ns)
+{
+        stream->scale = *scale;
+        if (!stream->has_book)
+                return;
+        stream_begin_epoch(stream, EPOCH_SCALE, now_ns);
+        stream_write_image(stream, 0, now_ns, 0);
+}
+
 int record_rescale(
     struct record_stream *stream, unsigned price_digits, unsigned quantity_digits, int64_t now_ns)
 {
@@ -273,12 +331,20 @@ int record_rescale(
         stream->tail_kept = false;
         scale.price_digits = (uint8_t)price_digits;
         scale.quantity_digits = (uint8_t)quantity_digits;
-        stream->scale = scale;
-        if (stream->has_book) {
-                stream_begin_epoch(stream, EPOCH_SCALE, now_ns);
-                stream_write_image(stream, 0, now_ns, 0);
-        }
+        run_take_scale(stream, &scale, now_ns);
         return 0;
+}
+
+void record_regrid(struct record_stream *stream, int64_t tick, int64_t lot, int64_t now_ns)
+{
+        struct scale scale = stream->scale;
+        scale.tick = tick;
+        scale.lot = lot;
+        if (scale_equal(&scale, &stream->scale))
+                return;
+        if (stream->scale_used)
+                stream_seal(stream);
+        run_take_scale(stream, &scale, now_ns);
 }
 
 /* The queue has drained: what the memory holds of the run is stored whole. */

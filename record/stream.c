@@ -7,6 +7,8 @@
 #include "record/internal.h"
 #include "store/layout.h"
 
+#define TRADE_IMAGE_LEVELS 10000 /* trades have no book: as if it had so many */
+
 /* Nothing reaches the store while the queue runs over: the gap covers it. */
 static bool stream_is_muted(const struct record_stream *stream)
 {
@@ -94,11 +96,12 @@ static void stream_write_epoch(struct record_stream *stream)
 void stream_begin_epoch(
     struct record_stream *stream, enum epoch_cause cause, int64_t receive_time_ns)
 {
-        stream->epoch = (struct epoch_record){.cause = stream->mark.epoch ? cause : EPOCH_FIRST,
-            .position = stream->mark.next_position,
-            .image_id = stream->book.id,
-            .receive_time_ns = receive_time_ns,
-            .scale = stream->scale};
+        struct epoch_record *epoch = &stream->epoch; /* its source stays */
+        epoch->cause = stream->mark.epoch ? cause : EPOCH_FIRST;
+        epoch->position = stream->mark.next_position;
+        epoch->image_id = stream->book.id;
+        epoch->receive_time_ns = receive_time_ns;
+        epoch->scale = stream->scale;
         stream->mark.epoch++;
         stream_write_epoch(stream);
 }
@@ -110,7 +113,7 @@ static struct frame_info image_info(const struct record_stream *stream, uint32_t
         int64_t time_ns = mark->timed ? mark->running_max_ns : receive_time_ns;
         struct frame_info info = {
             .kind = FRAME_IMAGE,
-            .method = METHOD_TOKENS,
+            .method = encoder_method(stream->past->name.kind),
             .flags = flags | (mark->timed ? FRAME_TIMED : 0),
             .scale = stream->scale,
             .epoch = mark->epoch,
@@ -126,9 +129,9 @@ static struct frame_info image_info(const struct record_stream *stream, uint32_t
             .running_max_ns = mark->timed ? mark->running_max_ns : 0,
             .first_receive_time_ns = receive_time_ns,
             .last_receive_time_ns = receive_time_ns,
+            .level_updates = (uint32_t)book_size(&stream->book),
         };
         for (enum side s = 0; s < SIDES; s++) {
-                info.level_updates += (uint32_t)book_count(&stream->book, s);
                 if (stream->book.bounded[s])
                         info.flags |= (uint32_t)FRAME_BOUNDED_BID << s;
                 info.horizon[s] = stream->book.horizon[s];
@@ -136,26 +139,17 @@ static struct frame_info image_info(const struct record_stream *stream, uint32_t
         return info;
 }
 
-/* The book as one event of inserts. */
-static struct event image_event(struct record_stream *stream, const struct frame_info *info)
+/* A frame at the next position, its block being put into the arena between the two. */
+static void stream_begin_frame(struct record_stream *stream, const struct frame_info *info)
 {
-        struct event event = {.event_time_ns = info->first_event_time_ns,
-            .receive_time_ns = info->first_receive_time_ns,
-            .first_id = info->first_id,
-            .last_id = info->last_id};
-        book_to_event(&stream->book, &stream->levels, &event);
-        return event;
+        stream_touch_day(stream);
+        batch_begin_frame(stream_batch(stream), stream->day, stream_number(stream),
+            stream->mark.next_position, info);
 }
 
-/* Put the block of @encoder, the image or repair that @info tells of, at the next position. */
-static void stream_put_frame(
-    struct record_stream *stream, struct token_encoder *encoder, const struct frame_info *info)
+static void stream_end_frame(struct record_stream *stream)
 {
         struct batch *batch = stream_batch(stream);
-        stream_touch_day(stream);
-        batch_begin_frame(
-            batch, stream->day, stream_number(stream), stream->mark.next_position, info);
-        token_finish(encoder, &batch->arena);
         batch_end_frame(batch);
         stream->mark.next_position++;
         stream->recorder->batch_images += batch->ops[batch->op_count - 1].size;
@@ -164,7 +158,7 @@ static void stream_put_frame(
 void stream_write_image(
     struct record_stream *stream, uint32_t flags, int64_t receive_time_ns, uint32_t corrections)
 {
-        struct token_encoder *encoder = &stream->recorder->image_encoder;
+        struct recorder *recorder = stream->recorder;
         stream->scale_used = true;
         stream->updates_since_image = 0;
         stream->image_receive_ns = receive_time_ns;
@@ -172,13 +166,11 @@ void stream_write_image(
                 return;
         stream_seal(stream);
         struct frame_info info = image_info(stream, flags, receive_time_ns, corrections);
-        struct event event = image_event(stream, &info);
-        token_encoder_reset(encoder);
-        token_begin(encoder, &stream->scale, &event);
-        book_clear(&stream->recorder->image_book);
-        token_add(encoder, &stream->recorder->image_book, &event);
         stream->segment = stream->mark.next_position;
-        stream_put_frame(stream, encoder, &info);
+        stream_begin_frame(stream, &info);
+        encoder_image(&recorder->image_encoders[stream->past->name.kind], &stream->book, &info,
+            &stream->levels, &recorder->image_book, &stream_batch(stream)->arena);
+        stream_end_frame(stream);
         stream->mark.images++;
         block_reset(&stream->sealed);
 }
@@ -241,7 +233,7 @@ void stream_write_repair(struct record_stream *stream, const struct book *now,
     int64_t receive_time_ns, uint32_t corrections)
 {
         struct event event = {.receive_time_ns = receive_time_ns};
-        if (stream_is_muted(stream) || !repair_event(stream, now, &event)) {
+        if (stream_is_muted(stream) || now->by_order || !repair_event(stream, now, &event)) {
                 book_copy(&stream->book, now);
                 stream_write_image(
                     stream, FRAME_SYNC | FRAME_CORRECTION, receive_time_ns, corrections);
@@ -256,10 +248,12 @@ void stream_write_repair(struct record_stream *stream, const struct book *now,
         info.level_updates = event_level_count(&event);
         event.event_time_ns = info.first_event_time_ns;
         event.first_id = event.last_id = info.last_id;
-        struct token_encoder *encoder = stream->sealed.tokens;
-        token_begin(encoder, &stream->scale, &event);
-        token_add(encoder, &stream->book, &event);
-        stream_put_frame(stream, encoder, &info);
+        struct encoder *encoder = stream->sealed.encoder;
+        encoder_begin(encoder, &stream->scale, &event);
+        encoder_add(encoder, &stream->book, &event);
+        stream_begin_frame(stream, &info);
+        encoder_finish(encoder, &stream_batch(stream)->arena);
+        stream_end_frame(stream);
         stream->updates_since_image += info.level_updates;
 }
 
@@ -297,7 +291,7 @@ static void stream_cut(struct record_stream *stream, const struct event *event)
         const struct frame_info *info = &stream->sealed.info;
         if (info->events &&
             (event->receive_time_ns - info->first_receive_time_ns >= options->seal_after_ns ||
-                info->level_updates + event_level_count(event) > options->seal_levels))
+                info->level_updates + event_update_count(event) > options->seal_levels))
                 stream_seal(stream);
 }
 
@@ -306,7 +300,7 @@ static void mark_count(struct mark_record *mark, const struct event *event)
         if (!mark->events)
                 mark->first_event_time_ns = event->event_time_ns;
         mark->events++;
-        mark->level_updates += event_level_count(event);
+        mark->level_updates += event_update_count(event);
         mark->next_position++;
 }
 
@@ -365,7 +359,8 @@ static bool image_is_due(const struct record_stream *stream, const struct event 
 {
         const struct record_options *options = &stream->recorder->options;
         int64_t age = event->receive_time_ns - stream->image_receive_ns;
-        uint64_t levels = book_count(&stream->book, SIDE_BID) + book_count(&stream->book, SIDE_ASK);
+        uint64_t levels =
+            stream->past->name.kind == KIND_TRADES ? TRADE_IMAGE_LEVELS : book_size(&stream->book);
         if (age >= options->image_max_ns)
                 return true;
         return age >= options->image_min_ns &&
@@ -458,6 +453,17 @@ void record_alive(struct record_stream *stream, int64_t receive_time_ns)
         stream->dirty = true;
 }
 
+/* In an auction bids and asks may cross. */
+static bool stream_is_crossed(const struct record_stream *stream)
+{
+        return !stream->auction && book_is_crossed(&stream->book);
+}
+
+static bool stream_is_crossed_by(const struct record_stream *stream, const struct event *event)
+{
+        return !stream->auction && book_order_crosses(&stream->book, event->order);
+}
+
 /* Apply an event to the book and record it; the book has room. ERR_GAP: it crossed the book, and is
  * not recorded. */
 static int stream_add(struct record_stream *stream, const struct event *event)
@@ -465,8 +471,10 @@ static int stream_add(struct record_stream *stream, const struct event *event)
         uint64_t position = stream->mark.next_position;
         stream_cut(stream, event);
         struct block_start start = block_start_at(stream, FRAME_CHANGES);
+        if (event->type == TYPE_ORDER && stream_is_crossed_by(stream, event))
+                return ERR_GAP;
         stream_encode(stream, &start, event);
-        if (book_is_crossed(&stream->book)) {
+        if (event->type == TYPE_LEVELS && stream_is_crossed(stream)) {
                 block_undo(&stream->sealed);
                 return ERR_GAP;
         }
@@ -481,7 +489,7 @@ static int stream_add(struct record_stream *stream, const struct event *event)
 static int stream_apply(struct record_stream *stream, const struct event *event)
 {
         book_apply(&stream->book, event);
-        return book_is_crossed(&stream->book) ? ERR_GAP : 0;
+        return stream_is_crossed(stream) ? ERR_GAP : 0;
 }
 
 int record_event(struct record_stream *stream, const struct event *event)
@@ -497,7 +505,7 @@ int record_event(struct record_stream *stream, const struct event *event)
         if (code)
                 return code;
         stream->stepped = false;
-        stream->updates_since_image += event_level_count(event);
+        stream->updates_since_image += event_update_count(event);
         if (stream->tail_kept && event_log_append(&stream->tail, event))
                 stream->tail_kept = false;
         if (image_is_due(stream, event))

@@ -84,8 +84,9 @@ struct MDB_txn;
 struct store_environment {
         struct store_environment *next;
         struct MDB_env *env;
-        unsigned tables[STORE_TABLES]; /* LMDB's handles, or STORE_NO_TABLE */
-        dev_t device;                  /* of data.mdb, which stays open: the inode is not reused */
+        /* LMDB's handles, or STORE_NO_TABLE. Grows in a commit, whoever reads beside it. */
+        atomic_uint tables[STORE_TABLES];
+        dev_t device; /* of data.mdb, which stays open: the inode is not reused */
         ino_t inode;
         pid_t owner; /* a child that was forked has no use for it */
         unsigned references;
@@ -118,6 +119,11 @@ int store_environment_create(const char *root, const char *name,
     const struct store_environment_options *options, struct store_environment **ret_environment,
     struct error *error);
 void store_environment_close(struct store_environment *environment);
+/* Make @table, which the store was made without, in a writing transaction. The handle is the
+ * transaction's alone until it has been committed. An LMDB return code. */
+int store_environment_add_table(struct MDB_txn *txn, enum store_table table, unsigned *ret_table);
+/* May a store lack @table, and is then taken for one where it is empty? */
+bool store_table_is_optional(enum store_table table);
 /* Is it still what stands at @folder, and usable? */
 bool store_environment_is_current(const struct store_environment *environment, const char *folder);
 /* Give the slots of dead readers back, at most once an hour. */

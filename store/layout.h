@@ -14,6 +14,12 @@ static inline struct store_key key_day(uint32_t stream, uint32_t day)
         return (struct store_key){stream, day, 0};
 }
 
+/* @number: of the symbol, counted by itself: a symbol has several streams. */
+static inline struct store_key key_symbol(uint32_t number, int64_t valid_from_ns)
+{
+        return (struct store_key){number, valid_from_ns, 0};
+}
+
 /* Frames, and gaps by the position of the first event that they hit. */
 static inline struct store_key key_position(uint32_t stream, uint64_t position)
 {

@@ -12,14 +12,25 @@
 struct lmdb_txn {
         MDB_txn *txn;
         struct store_slot *slot;
-        int rc;          /* LMDB's reason for the sticky code */
-        size_t put_size; /* bytes that the commit needs about */
+        unsigned tables[STORE_TABLES]; /* known as it began, and made by it */
+        int rc;                        /* LMDB's reason for the sticky code */
+        size_t put_size;               /* bytes that the commit needs about */
         unsigned cursors;
 };
 
 static struct lmdb_txn *txn_of(const struct store_txn *txn)
 {
         return txn->handle;
+}
+
+/* Takes the tables before LMDB's transaction begins: that one knows none made after it. */
+static struct lmdb_txn *txn_new(struct store_slot *slot)
+{
+        struct lmdb_txn *txn = memory_new(sizeof(*txn));
+        txn->slot = slot;
+        for (unsigned i = 0; i < STORE_TABLES; i++)
+                txn->tables[i] = slot->environment->tables[i];
+        return txn;
 }
 
 static int txn_start(
@@ -42,12 +53,10 @@ static int txn_start(
         return MDB_PANIC;
 }
 
-static void txn_attach(struct lmdb_store *self, struct store_slot *slot, MDB_txn *handle,
-    bool write, struct store_txn *ret_txn)
+static void txn_attach(
+    struct lmdb_store *self, struct lmdb_txn *txn, bool write, struct store_txn *ret_txn)
 {
-        struct lmdb_txn *txn = memory_new(sizeof(*txn));
-        txn->txn = handle;
-        txn->slot = slot;
+        struct store_slot *slot = txn->slot;
         slot->live++;
         if (write) {
                 self->writing = slot;
@@ -84,15 +93,16 @@ static int lmdb_begin(
                 return r;
         for (unsigned i = 0; i < BEGIN_ATTEMPTS; i++) {
                 struct store_slot *slot;
-                MDB_txn *handle;
                 if ((r = store_slot_get(self, place, write, &slot, error)))
                         return r;
                 store_environment_check_readers(slot->environment);
-                rc = txn_start(self, slot, write, &handle);
+                struct lmdb_txn *txn = txn_new(slot);
+                rc = txn_start(self, slot, write, &txn->txn);
                 if (!rc) {
-                        txn_attach(self, slot, handle, write, ret_txn);
+                        txn_attach(self, txn, write, ret_txn);
                         return 0;
                 }
+                free(txn);
                 if (rc != MDB_PANIC)
                         break;
                 store_slot_forget(self, slot);
@@ -122,6 +132,16 @@ static void lmdb_abort(struct store_txn *txn)
         txn_end(txn);
 }
 
+/* Tables that were made are there for those who begin from now on. */
+static void tables_publish(struct lmdb_txn *txn)
+{
+        struct store_environment *environment = txn->slot->environment;
+        for (unsigned i = 0; i < STORE_TABLES; i++) {
+                if (environment->tables[i] == STORE_NO_TABLE)
+                        environment->tables[i] = txn->tables[i];
+        }
+}
+
 static int lmdb_commit(struct store_txn *txn, struct error *error)
 {
         struct lmdb_txn *lmdb = txn_of(txn);
@@ -133,6 +153,7 @@ static int lmdb_commit(struct store_txn *txn, struct error *error)
         } else if ((rc = mdb_txn_commit(lmdb->txn))) {
                 code = store_code_of_write(rc, path, lmdb->put_size);
         } else {
+                tables_publish(lmdb);
                 store_environment_mend(lmdb->slot->environment);
         }
         txn_end(txn);
@@ -155,19 +176,35 @@ static void txn_stick_lmdb(struct store_txn *txn, int rc)
         txn_stick(txn, store_code_of_write(rc, path, txn_of(txn)->put_size), rc);
 }
 
+/* ERR_NOT_FOUND: a table that may be missing, and is: nothing is found in it. */
 static int table_of(const struct store_txn *txn, enum store_table table, MDB_dbi *ret_table)
 {
         assert(store_table_is_meta(table) == (txn->place == STORE_META));
-        *ret_table = txn_of(txn)->slot->environment->tables[table];
-        return *ret_table == STORE_NO_TABLE ? ERR_CORRUPT : 0;
+        *ret_table = txn_of(txn)->tables[table];
+        if (*ret_table != STORE_NO_TABLE)
+                return 0;
+        return store_table_is_optional(table) ? ERR_NOT_FOUND : ERR_CORRUPT;
 }
 
-/* The table to write to; sticky errors come first. */
+static bool table_add(struct store_txn *txn, enum store_table table, MDB_dbi *ret_table)
+{
+        struct lmdb_txn *lmdb = txn_of(txn);
+        int rc = store_environment_add_table(lmdb->txn, table, &lmdb->tables[table]);
+        if (rc)
+                txn_stick_lmdb(txn, rc);
+        else
+                *ret_table = lmdb->tables[table];
+        return !rc;
+}
+
+/* The table to write to, made where it may be missing; sticky errors come first. */
 static bool table_for_write(struct store_txn *txn, enum store_table table, MDB_dbi *ret_table)
 {
         if (txn->code)
                 return false;
         int code = txn->write ? table_of(txn, table, ret_table) : ERR_USAGE;
+        if (code == ERR_NOT_FOUND)
+                return table_add(txn, table, ret_table);
         if (code)
                 txn_stick(txn, code, 0);
         return !code;

@@ -32,6 +32,7 @@ static const char *const table_names[STORE_TABLES] = {
     [STORE_DAYS] = "days",
     [STORE_PRUNED] = "pruned",
     [STORE_SINKS] = "sinks",
+    [STORE_SYMBOLS] = "symbols",
     [STORE_FRAMES] = "frames",
     [STORE_TIMES] = "times",
     [STORE_EPOCHS] = "epochs",
@@ -253,14 +254,27 @@ static int tables_open(struct store_environment *environment,
         int rc = mdb_txn_begin(environment->env, NULL, create ? 0 : MDB_RDONLY, &txn);
         if (rc)
                 return rc;
-        for (unsigned i = first; i < end && !rc; i++)
-                rc = table_open(txn, (enum store_table)i, create, &environment->tables[i]);
+        for (unsigned i = first; i < end && !rc; i++) {
+                unsigned table = STORE_NO_TABLE;
+                rc = table_open(txn, (enum store_table)i, create, &table);
+                environment->tables[i] = table;
+        }
         if (!rc && create && options->meta)
                 rc = records_put(txn, environment->tables[STORE_INFO], options);
         if (!rc)
                 return mdb_txn_commit(txn);
         mdb_txn_abort(txn);
         return rc;
+}
+
+bool store_table_is_optional(enum store_table table)
+{
+        return table == STORE_SYMBOLS;
+}
+
+int store_environment_add_table(MDB_txn *txn, enum store_table table, unsigned *ret_table)
+{
+        return table_open(txn, table, true, ret_table);
 }
 
 static int environment_load(struct store_environment *environment, const char *folder,

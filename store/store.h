@@ -28,6 +28,7 @@ enum store_table {
         STORE_DAYS,    /* which days a stream has data in */
         STORE_PRUNED,  /* what was dropped */
         STORE_SINKS,   /* positions of those who follow */
+        STORE_SYMBOLS, /* what each symbol was, and when; an older store has no such table */
         /* of a day */
         STORE_FRAMES, /* images and change sets by position */
         STORE_TIMES,  /* running maximum of the event time -> position */
@@ -151,7 +152,7 @@ struct store_key store_key_decode(const uint8_t bytes[STORE_KEY_SIZE]);
 /* Lower in the tree: is this table one of meta's? */
 static inline bool store_table_is_meta(enum store_table table)
 {
-        return table <= STORE_SINKS;
+        return table <= STORE_SYMBOLS;
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* obrebuild archive: code what lies back anew, smaller. */
+/* obrebuild archive: code levels that lie back anew, smaller; orders and trades stay as they are.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -8,6 +9,7 @@
 
 static struct archive_result result;
 static int64_t before_ns;
+static size_t of_levels, of_others; /* streams that were asked for */
 
 static void progress_cb(uint64_t frames, void *user)
 {
@@ -28,6 +30,11 @@ static int archive_stream(struct cli *cli, const struct recon_stream *stream)
 {
         struct error error = {0};
         struct archive_options options = {before_ns, progress_cb, problem_cb, cli};
+        if (stream->name.kind != KIND_L2) {
+                of_others++;
+                return 0;
+        }
+        of_levels++;
         if (recon_archive(&cli->reader, stream, &options, &result, &error))
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
         return 0;
@@ -43,6 +50,8 @@ int command_archive(struct cli *cli)
                     text);
         cli_each_stream(cli, archive_stream);
         cli_progress(cli, NULL);
+        if (of_others && !of_levels)
+                cli_fail(cli, EXIT_DONE, "orders and trades stay as they were written");
         if (cli->form == OUTPUT_JSON)
                 printf("{\"frames\":%" PRIu64 ",\"images_dropped\":%" PRIu64
                        ",\"bytes_before\":%" PRIu64 ",\"bytes_after\":%" PRIu64 "}\n",

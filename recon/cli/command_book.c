@@ -18,7 +18,7 @@ static int show_book(struct cli *cli, const struct recon_stream *stream)
         int64_t at = at_given ? at_ns : recon_end(stream, cli->clock);
         if (recon_book_at(&cli->reader, stream, at, cli->clock, &book, &error))
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        print_book(cli, stream, &book, depth);
+        print_book(cli, stream, &book, depth, options_value(cli->options, "--levels"));
         if (book.status != STATUS_OK)
                 cli_incomplete(cli);
         return 0;
@@ -45,7 +45,7 @@ static int show_line(struct cli *cli, const char *line)
                 if (reader_open(&cli->reader, cli->store, &error))
                         return cli_fail(cli, EXIT_FAILED, "%s", error.text);
         }
-        cli_each_stream(cli, show_book);
+        cli_each_book(cli, show_book);
         fflush(stdout);
         return 0;
 }
@@ -95,12 +95,12 @@ int command_book(struct cli *cli)
         at_given = at && strcmp(at, "-");
         recon_book_init(&book);
         if (cli->form == OUTPUT_CSV)
-                printf(
-                    "exchange,symbol,at,event_time_ns,last_id,status,side,level,price,quantity\n");
+                printf("exchange,symbol,at,event_time_ns,last_id,status,side,level,price,quantity,"
+                       "order_id\n");
         if (at && !at_given)
                 show_each_line(cli);
         else
-                cli_each_stream(cli, show_book);
+                cli_each_book(cli, show_book);
         recon_book_deinit(&book);
         return cli->worst;
 }

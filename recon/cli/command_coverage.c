@@ -19,7 +19,20 @@ static void print_gap_json(const struct gap_record *gap)
         putchar('}');
 }
 
-static void print_json(const struct recon_stream *stream, const struct coverage *coverage)
+static void print_source_json(const struct recon_source *source)
+{
+        printf("{\"feed\":");
+        print_json_text(source->feed);
+        printf(",\"from_receive_ns\":%" PRId64 ",\"note\":", source->from_receive_ns);
+        if (*source->note)
+                print_json_text(source->note);
+        else
+                printf("null");
+        putchar('}');
+}
+
+static void print_json(const struct recon_stream *stream, const struct coverage *coverage,
+    const struct source_list *sources)
 {
         putchar('{');
         print_name(stream);
@@ -32,10 +45,17 @@ static void print_json(const struct recon_stream *stream, const struct coverage 
                         putchar(',');
                 print_gap_json(&coverage->gaps.gaps[i]);
         }
+        printf("],\"sources\":[");
+        for (size_t i = 0; i < sources->count; i++) {
+                if (i)
+                        putchar(',');
+                print_source_json(&sources->sources[i]);
+        }
         printf("]}\n");
 }
 
-static void print_table(const struct recon_stream *stream, const struct coverage *coverage)
+static void print_table(const struct recon_stream *stream, const struct coverage *coverage,
+    const struct source_list *sources)
 {
         char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
         int64_t length = coverage->to_ns - coverage->from_ns;
@@ -43,10 +63,18 @@ static void print_table(const struct recon_stream *stream, const struct coverage
         int64_t share =
             length > 0 ? (int64_t)((__int128)coverage->covered_ns * 100000 / length) : 0;
         printf("%s:%s %s  %s to %s  %" PRId64 ".%03" PRId64 " %% covered  %" PRIu64
-               " levels corrected  %zu gaps\n",
+               " corrections  %zu gaps  proof: %s\n",
             stream->name.exchange, stream->name.symbol, stream_kind_name(stream->name.kind),
             time_format(coverage->from_ns, from), time_format(coverage->to_ns, to), share / 1000,
-            share % 1000, coverage->corrections, coverage->gaps.count);
+            share % 1000, coverage->corrections, coverage->gaps.count,
+            stream->name.sequenced ? "sequence" : "none, the exchange does not number its events");
+        for (size_t i = 0; i < sources->count; i++) {
+                const struct recon_source *source = &sources->sources[i];
+                if (*source->feed || *source->note)
+                        printf("    feed %s from %s%s%s\n", source->feed,
+                            time_format(source->from_receive_ns, from), *source->note ? ": " : "",
+                            source->note);
+        }
         for (size_t i = 0; i < coverage->gaps.count; i++) {
                 const struct gap_record *gap = &coverage->gaps.gaps[i];
                 printf("    %-10s %s (id %" PRId64 ") to %s", gap_cause_name(gap->cause),
@@ -75,17 +103,22 @@ static void print_csv(const struct recon_stream *stream, const struct coverage *
 static int show_coverage(struct cli *cli, const struct recon_stream *stream)
 {
         struct coverage coverage;
+        struct source_list sources;
         struct error error = {0};
         if (recon_coverage(&cli->reader, stream, cli->from_ns, cli->to_ns, &coverage, &error)) {
                 gap_list_deinit(&coverage.gaps);
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
         }
+        if (recon_sources(&cli->reader, stream, &sources))
+                cli_fail(cli, EXIT_FAILED, "%s:%s: its epoch records cannot be read",
+                    stream->name.exchange, stream->name.symbol);
         if (cli->form == OUTPUT_JSON)
-                print_json(stream, &coverage);
+                print_json(stream, &coverage, &sources);
         else if (cli->form == OUTPUT_CSV)
                 print_csv(stream, &coverage);
         else
-                print_table(stream, &coverage);
+                print_table(stream, &coverage, &sources);
+        source_list_deinit(&sources);
         if (coverage.gaps.count)
                 cli_incomplete(cli);
         gap_list_deinit(&coverage.gaps);

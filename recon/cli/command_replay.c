@@ -9,6 +9,7 @@
 #include "base/decimal.h"
 #include "recon/ahead.h"
 #include "recon/cli/cli.h"
+#include "recon/cli/out.h"
 
 #define OUTPUT_SIZE 65536                             /* of a write to what is no terminal */
 #define HEAD_SIZE 128                                 /* four numbers and their commas */
@@ -114,6 +115,22 @@ static void print_event_json(const struct replay_output *output, const struct ev
         printf("}\n");
 }
 
+static void print_message(const struct replay_output *output, const struct event *event,
+    const struct scale *scale, uint32_t epoch)
+{
+        char digest[64] = "";
+        struct out out;
+        bool json = output->cli->form != OUTPUT_CSV;
+        out.size = 0;
+        if (output->digest)
+                snprintf(digest, sizeof(digest),
+                    json ? ",\"digest\":\"%016" PRIx64 "\"" : ",%016" PRIx64, output->sum);
+        (json ? out_message_json : out_message_csv)(&out, event, scale, epoch);
+        out_text(&out, digest);
+        out_text(&out, json ? "}\n" : "\n");
+        out_flush(&out);
+}
+
 static int pass_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
     const struct book *book, uint32_t epoch, void *user)
 {
@@ -133,7 +150,9 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
         pace(output, event->event_time_ns);
         if (++output->events % 10000 == 0)
                 cli_progress(output->cli, "replay: %" PRIu64 " events", output->events);
-        if (output->cli->form == OUTPUT_CSV)
+        if (event->order)
+                print_message(output, event, scale, epoch);
+        else if (output->cli->form == OUTPUT_CSV)
                 print_event_csv(event, scale);
         else
                 print_event_json(output, event, scale, epoch);
@@ -152,6 +171,22 @@ static int read_speed(struct cli *cli, int64_t *ret_milli)
         return 0;
 }
 
+static void print_header(const struct cli *cli, const struct recon_stream *stream)
+{
+        struct out out;
+        out.size = 0;
+        if (cli->form != OUTPUT_CSV)
+                return;
+        if (stream->name.kind == KIND_L3) {
+                out_message_csv_header(&out);
+                out_text(&out, options_value(cli->options, "--digest") ? ",digest\n" : "\n");
+        } else {
+                out_text(
+                    &out, "event_time_ns,receive_time_ns,first_id,last_id,side,price,quantity\n");
+        }
+        out_flush(&out);
+}
+
 static int replay_stream(struct cli *cli, const struct recon_stream *stream)
 {
         struct replay_output output = {
@@ -161,6 +196,7 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
         struct error error = {0};
         if (read_speed(cli, &output.speed_milli))
                 return cli->worst;
+        print_header(cli, stream);
         if (output.digest) {
                 callbacks.pass_cb = pass_cb;
                 callbacks.sum_cb = digest_book;
@@ -170,19 +206,7 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
         cli_progress(cli, NULL);
         if (code && code != ERR_STOPPED)
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        struct gap_list gaps;
-        if (recon_gaps(&cli->reader, stream, &gaps))
-                cli_fail(cli, EXIT_FAILED, "%s:%s: its gap records cannot be read",
-                    stream->name.exchange, stream->name.symbol);
-        for (size_t i = 0; i < gaps.count; i++) {
-                const struct gap_record *gap = &gaps.gaps[i];
-                if (gap->from_time_ns < cli->to_ns && (gap->open || gap->to_time_ns > cli->from_ns))
-                        cli_fail(cli, EXIT_INCOMPLETE,
-                            "%s:%s: the range has a gap (%s) after id %" PRId64,
-                            stream->name.exchange, stream->name.symbol, gap_cause_name(gap->cause),
-                            gap->from_id);
-        }
-        gap_list_deinit(&gaps);
+        cli_tell_gaps(cli, stream);
         return 0;
 }
 
@@ -194,7 +218,5 @@ int command_replay(struct cli *cli)
                     cli, EXIT_USAGE, "replay takes one symbol: obrebuild replay binance:BTCUSDT");
         if (!isatty(STDOUT_FILENO))
                 setvbuf(stdout, output, _IOFBF, sizeof(output));
-        if (cli->form == OUTPUT_CSV)
-                printf("event_time_ns,receive_time_ns,first_id,last_id,side,price,quantity\n");
-        return cli_each_stream(cli, replay_stream);
+        return cli_each_book(cli, replay_stream);
 }

@@ -193,5 +193,5 @@ int command_sample(struct cli *cli)
         if (cli->word_count != 1)
                 return cli_fail(cli, EXIT_USAGE,
                     "sample takes one symbol: obrebuild sample binance:BTCUSDT --every 10s");
-        return read_options(cli) ? cli->worst : cli_each_stream(cli, sample_stream);
+        return read_options(cli) ? cli->worst : cli_each_book(cli, sample_stream);
 }

@@ -52,7 +52,34 @@ static int verify_stream(struct cli *cli, const struct recon_stream *stream)
         return 0;
 }
 
+static void show_symbol_problem(uint32_t number, int64_t from_ns, const char *text, void *user)
+{
+        struct cli *cli = user;
+        char from[TIME_TEXT_SIZE];
+        if (cli->form == OUTPUT_JSON) {
+                printf("{\"problem\":");
+                print_json_text(text);
+                printf(",\"table\":\"symbols\",\"number\":%" PRIu32 ",\"from_ns\":%" PRId64 "}\n",
+                    number, from_ns);
+        } else {
+                printf("symbols number %" PRIu32 " from %s: %s\n", number,
+                    time_format(from_ns, from), text);
+        }
+        cli->worst = EXIT_FAILED;
+}
+
+static int verify_symbols(struct cli *cli)
+{
+        struct error error = {0};
+        uint64_t problems;
+        if (recon_verify_symbols(&cli->reader, show_symbol_problem, cli, &problems, &error))
+                return cli_fail(cli, EXIT_FAILED, "%s", error.text);
+        return 0;
+}
+
 int command_verify(struct cli *cli)
 {
+        if (!cli->word_count && !cli->has_kind)
+                verify_symbols(cli);
         return cli_each_stream(cli, verify_stream);
 }

@@ -13,10 +13,12 @@ static const struct option_spec option_specs[] = {
     {"--store", "PATH", "store directory (setting STORE)"},
     {"--at", "TS",
         "the book at this time; - reads a time a line from stdin; default: the last recorded "
-        "moment"},
-    {"--kind", "K", "only streams of this kind: l2, l3, trades"},
-    {"--depth", "N", "only the best N levels a side; sample: how many are added up (default 1)"},
-    {"--levels", NULL, "an L3 book as levels (an L2 book is levels already)"},
+        "moment; symbols: what they were at this time"},
+    {"--kind", "K",
+        "only streams of this kind: l2 (levels), l3 (orders), trades; default for a book: the "
+        "symbol's l3, else its l2"},
+    {"--depth", "N", "only the best N prices a side; sample: how many are added up (default 1)"},
+    {"--levels", NULL, "an l3 book as levels (an l2 book is levels already)"},
     {"--clock", "CLOCK", "exchange (default) or receive: the clock that times mean"},
     {"--output", "FORM", "table (default), json (one object a line) or csv"},
     {"--from", "TS", "begin of a range, included"},
@@ -36,7 +38,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {{"", "[--at TS|-] [SYM...] [--depth N] [--clock C] [--output F]",
+    {{"", "[--at TS|-] [SYM...] [--kind K] [--depth N] [--levels] [--clock C] [--output F]",
          "the book at a time, of each symbol"},
         command_book, true, STORE_READ},
     {{"list", "list", "what is recorded, a stream a line, with its times, counts and bytes"},
@@ -46,14 +48,20 @@ static const struct command commands[] = {
         command_coverage, true, STORE_READ},
     {{"verify", "verify [SYM...]", "read everything, check everything; exit 1 for damage"},
         command_verify, true, STORE_READ},
-    {{"replay", "replay SYM [--from TS] [--to TS] [--speed X|max] [--digest]",
-         "every event of a range as it was sent"},
+    {{"replay", "replay SYM [--from TS] [--to TS] [--kind K] [--speed X|max] [--digest]",
+         "every event of a range as it was sent; of orders with the levels that it changed"},
         command_replay, true, STORE_READ},
+    {{"trades", "trades SYM [--from TS] [--to TS] [--clock C] [--output F]",
+         "every trade of a range, with the side of its taker"},
+        command_trades, true, STORE_READ},
     {{"sample", "sample SYM --every DUR [--from TS] [--to TS] [--depth N]",
          "best bid and ask, and depth, on a grid of times"},
         command_sample, true, STORE_READ},
+    {{"symbols", "symbols [SYM...] [--at TS]",
+         "what each symbol was, and when: currencies, tick, lot, status"},
+        command_symbols, true, STORE_READ},
     {{"archive", "archive [SYM...] [--before TS]",
-         "code what lies back anew, smaller; beside a running logger, stopped at any time"},
+         "code levels that lie back anew, smaller; beside a running logger, stopped at any time"},
         command_archive, true, STORE_MANAGE},
     {{"prune", "prune --before TS", "drop whole days, leaving a mark that coverage shows"},
         command_prune, false, STORE_MANAGE},
@@ -80,6 +88,14 @@ static struct program_spec program = {
         "3339 (2024-08-09T00:00:00.5Z) or Unix time in s, ms, us or ns, told apart by its size. "
         "The book at TS is "
         "the one after the last event, in the order of the stream, whose time is not later.\n\n"
+        "A symbol can have streams of three kinds: its book as levels (l2) or as orders (l3), and "
+        "its trades. Where a book is asked for, SYM means its orders, or its levels if no orders "
+        "are recorded; --kind says otherwise. coverage and verify take all kinds. An order is "
+        "named by its id, or #n where ids were not kept (L3_IDS=off).\n\n"
+        "taker_side of a trade is the side of the order that came second and took what rested in "
+        "the book: buy means that it was bought from a resting ask. Exchanges write it in opposite "
+        "ways: Binance's m is true where the buyer was the maker, hence the taker sold; side of "
+        "Coinbase's match is that of the maker, the taker's is the other one.\n\n"
         "Data goes to stdout, talk to stderr. Decimals are exact texts, never floating point.",
     .options = option_specs,
     .option_count = sizeof(option_specs) / sizeof(option_specs[0]),
@@ -131,45 +147,6 @@ void cli_progress(const struct cli *cli, const char *format, ...)
                 va_end(args);
         }
         fflush(stderr);
-}
-
-static bool stream_is_wanted(const struct cli *cli, const struct recon_stream *stream)
-{
-        return stream->recorded && (!cli->has_kind || stream->name.kind == cli->kind);
-}
-
-static int find_word(struct cli *cli, const char *word, const struct recon_stream **ret_stream)
-{
-        char exchange[32] = "binance";
-        const char *colon = strchr(word, ':');
-        const char *symbol = colon ? colon + 1 : word;
-        if (colon)
-                snprintf(exchange, sizeof(exchange), "%.*s", (int)(colon - word), word);
-        for (size_t i = 0; i < cli->reader.stream_count; i++) {
-                const struct recon_stream *stream = &cli->reader.streams[i];
-                if (!strcmp(stream->name.exchange, exchange) &&
-                    !strcmp(stream->name.symbol, symbol) && stream_is_wanted(cli, stream)) {
-                        *ret_stream = stream;
-                        return 0;
-                }
-        }
-        return cli_fail(cli, EXIT_FAILED,
-            "%s:%s is not recorded in this store (obrebuild list shows what is)", exchange, symbol);
-}
-
-int cli_each_stream(
-    struct cli *cli, int (*run_cb)(struct cli *cli, const struct recon_stream *stream))
-{
-        for (size_t i = 0; i < cli->word_count; i++) {
-                const struct recon_stream *stream = NULL;
-                if (!find_word(cli, cli->words[i], &stream))
-                        run_cb(cli, stream);
-        }
-        for (size_t i = 0; i < cli->reader.stream_count && !cli->word_count; i++) {
-                if (stream_is_wanted(cli, &cli->reader.streams[i]))
-                        run_cb(cli, &cli->reader.streams[i]);
-        }
-        return cli->worst;
 }
 
 static int usage(struct cli *cli, const char *name, const char *value, const char *allowed)
@@ -269,7 +246,7 @@ int main(int argc, char **argv)
                 return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
         if (options_answer(&options))
                 return EXIT_DONE;
-        if (settings_load(&settings, options_value(&options, "--env-file"), &error))
+        if (settings_load_public(&settings, options_value(&options, "--env-file"), &error))
                 return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
         cli.settings = settings;
         const char *path = options_value(&options, "--store");

@@ -38,6 +38,7 @@ static void format_level(struct level level, const struct scale *scale, char *pr
         decimal_format(level.quantity, scale->quantity_digits, scale->fixed, quantity);
 }
 
+#define CSV_HEAD_SIZE 256 /* names, three numbers, two words */
 #define PAIR_SIZE (2 * DECIMAL_TEXT_SIZE + 8)
 #define PIECE_SIZE 4096 /* levels are handed to stdout so many bytes at once */
 
@@ -98,8 +99,16 @@ static void print_horizon(const struct recon_book *book, enum side side)
         printf(book->book.bounded[side] ? "\"%s\"" : "null", price);
 }
 
+static void print_rows(const struct recon_book *book, enum side side, size_t depth, bool as_levels)
+{
+        if (book->book.by_order && !as_levels)
+                print_orders(book, side, depth);
+        else
+                print_side(book, side, depth);
+}
+
 static void print_book_json(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
 {
         bool empty = book->status == STATUS_EMPTY;
         putchar('{');
@@ -117,27 +126,37 @@ static void print_book_json(
         printf(",\"ask\":");
         print_horizon(book, SIDE_ASK);
         printf("},\"bids\":");
-        print_side(book, SIDE_BID, depth);
+        print_rows(book, SIDE_BID, depth, as_levels);
         printf(",\"asks\":");
-        print_side(book, SIDE_ASK, depth);
+        print_rows(book, SIDE_ASK, depth, as_levels);
         printf("}\n");
 }
 
+static void print_levels_csv(
+    const struct recon_book *book, enum side side, size_t depth, const char *head)
+{
+        char price[DECIMAL_TEXT_SIZE], quantity[DECIMAL_TEXT_SIZE];
+        struct book_cursor cursor = {0};
+        struct level level;
+        for (size_t i = 0; i < depth && book_next(&book->book, side, &cursor, &level); i++) {
+                format_level(level, &book->scale, price, quantity);
+                printf("%s%zu,%s,%s,\n", head, i + 1, price, quantity);
+        }
+}
+
 static void print_book_csv(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
 {
         static const char *const names[SIDES] = {"bid", "ask"};
-        char price[DECIMAL_TEXT_SIZE], quantity[DECIMAL_TEXT_SIZE];
+        char head[CSV_HEAD_SIZE];
         for (enum side s = 0; s < SIDES; s++) {
-                struct book_cursor cursor = {0};
-                struct level level;
-                for (size_t i = 0; i < depth && book_next(&book->book, s, &cursor, &level); i++) {
-                        format_level(level, &book->scale, price, quantity);
-                        printf("%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,%zu,%s,%s\n",
-                            stream->name.exchange, stream->name.symbol, book->at_ns,
-                            book->event_time_ns, book->last_id, book_status_name(book->status),
-                            names[s], i + 1, price, quantity);
-                }
+                snprintf(head, sizeof(head), "%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,",
+                    stream->name.exchange, stream->name.symbol, book->at_ns, book->event_time_ns,
+                    book->last_id, book_status_name(book->status), names[s]);
+                if (book->book.by_order && !as_levels)
+                        print_orders_csv(book, s, depth, head);
+                else
+                        print_levels_csv(book, s, depth, head);
         }
 }
 
@@ -153,19 +172,11 @@ static void print_row(
         printf("%22s %22s  | %-22s %-22s\n", bid_quantity, bid_price, ask_price, ask_quantity);
 }
 
-static void print_book_table(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth)
+static void print_levels_table(const struct recon_book *book, size_t depth)
 {
-        char at[TIME_TEXT_SIZE], event[TIME_TEXT_SIZE];
         struct book_cursor bid_cursor = {0}, ask_cursor = {0};
-        printf("%s:%s at %s  status %s", stream->name.exchange, stream->name.symbol,
-            time_format(book->at_ns, at), book_status_name(book->status));
-        if (book->status != STATUS_EMPTY)
-                printf("  last event %s  id %" PRId64 "  epoch %u  %zu bids, %zu asks",
-                    time_format(book->event_time_ns, event), book->last_id, book->epoch,
-                    book_count(&book->book, SIDE_BID), book_count(&book->book, SIDE_ASK));
-        printf("\n%22s %22s  | %-22s %-22s\n", "bid quantity", "bid price", "ask price",
-            "ask quantity");
+        printf(
+            "%22s %22s  | %-22s %-22s\n", "bid quantity", "bid price", "ask price", "ask quantity");
         for (size_t i = 0; i < depth; i++) {
                 struct level bid = {0}, ask = {0};
                 bool has_bid = book_next(&book->book, SIDE_BID, &bid_cursor, &bid);
@@ -174,16 +185,35 @@ static void print_book_table(
                         break;
                 print_row(book, has_bid, bid, has_ask, ask);
         }
+}
+
+static void print_book_table(
+    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
+{
+        char at[TIME_TEXT_SIZE], event[TIME_TEXT_SIZE];
+        printf("%s:%s at %s  status %s", stream->name.exchange, stream->name.symbol,
+            time_format(book->at_ns, at), book_status_name(book->status));
+        if (book->status != STATUS_EMPTY)
+                printf("  last event %s  id %" PRId64 "  epoch %u  %zu bids, %zu asks",
+                    time_format(book->event_time_ns, event), book->last_id, book->epoch,
+                    book_count(&book->book, SIDE_BID), book_count(&book->book, SIDE_ASK));
+        if (book->book.by_order)
+                printf(", %zu orders", book_size(&book->book));
+        putchar('\n');
+        if (book->book.by_order && !as_levels)
+                print_orders_table(book, depth);
+        else
+                print_levels_table(book, depth);
         putchar('\n');
 }
 
 void print_book(const struct cli *cli, const struct recon_stream *stream,
-    const struct recon_book *book, size_t depth)
+    const struct recon_book *book, size_t depth, bool as_levels)
 {
         if (cli->form == OUTPUT_JSON)
-                print_book_json(stream, book, depth);
+                print_book_json(stream, book, depth, as_levels);
         else if (cli->form == OUTPUT_CSV)
-                print_book_csv(stream, book, depth);
+                print_book_csv(stream, book, depth, as_levels);
         else
-                print_book_table(stream, book, depth);
+                print_book_table(stream, book, depth, as_levels);
 }

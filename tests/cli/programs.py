@@ -12,7 +12,8 @@ PROGRAMS = ["oblogger", "obrebuild"]
 
 # Nobody listens there: a logger with these starts, opens its store, and keeps trying.
 NOWHERE = {"SYMBOLS": "binance:BTCUSDT", "BINANCE_WS_URL": "wss://127.0.0.1:1",
-           "BINANCE_REST_URL": "https://127.0.0.1:1"}
+           "BINANCE_REST_URL": "https://127.0.0.1:1", "COINBASE_WS_URL": "wss://127.0.0.1:1",
+           "COINBASE_REST_URL": "https://127.0.0.1:1"}
 
 
 def setting_names():
@@ -21,7 +22,9 @@ def setting_names():
 
 def environment(**settings):
     """This environment without settings of the programs, then the given ones."""
-    plain = {name: value for name, value in os.environ.items() if name not in setting_names()}
+    names = setting_names()
+    plain = {name: value for name, value in os.environ.items()
+             if name not in names and name.removesuffix("_FILE") not in names}
     return {**plain, **settings}
 
 
@@ -65,4 +68,12 @@ def make_store(path, **settings):
     """An empty store, as a logger leaves it."""
     with Logger(path, **settings) as logger:
         assert logger.stop() == 0, logger.log.read_text()
+    return path
+
+
+def write_store(path, lines):
+    """A store with what the lines tell (see write.c)."""
+    done = subprocess.run([BUILD / "obwrite", path], input="".join(f"{line}\n" for line in lines),
+                          text=True, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
     return path

@@ -125,6 +125,8 @@ def test_installation_brings_programs_pages_and_documents(tmp_path):
     (["coverage", "--from", "soon"], ["--from soon", "RFC 3339"]),
     (["replay"], ["replay", "one symbol"]),
     (["replay", "BTCUSDT", "ETHUSDT"], ["replay", "one symbol"]),
+    (["--kind", "trades"], ["--kind trades", "no book", "obrebuild trades"]),
+    (["replay", "BTCUSDT", "--kind", "trades"], ["--kind trades", "obrebuild trades"]),
     (["prune"], ["prune", "--before"]),
     (["prune", "--before", "never"], ["prune", "--before"]),
     (["backup"], ["backup", "one directory"]),
@@ -157,11 +159,12 @@ WRONG = [
     ("LOGLEVEL", "inf", "debug|info|warning|error|critical"),
     ("AS_SERVICE", "1", "True or False"),
     ("SYMBOLS", "", "SYMBOLS=binance:BTCUSDT"),
-    ("SYMBOLS", "nyse:IBM", "not known (binance)"),
+    ("SYMBOLS", "nyse:IBM", "not known (binance, coinbase)"),
     ("SYMBOLS", "binance:btc-usd", "binance:BTCUSDT"),
     ("SYMBOLS", "binance:", "binance:BTCUSDT"),
     ("SYMBOLS", "binance:" + "A" * 65, "binance:BTCUSDT"),
     ("SYMBOLS", "binance:BTCUSDT,BTCUSDT", "named twice"),
+    ("SYMBOLS_EVERY", "8d", "1s to 7d"),
     ("STORE", "", "a directory"),
     ("STORE_KEEP", "0", "a number of days"),
     ("STORE_KEEP", "a week", "a number of days"),
@@ -172,6 +175,14 @@ WRONG = [
     ("RECEIVE_UNIT", "ms", "us|ns"),
     ("RECEIVE_UNIT", "", "us|ns"),
     ("ORDERBOOK_UPDATEFREQUENCY", "250", "100|1000"),
+    ("TRADES", "yes", "on|off"),
+    ("TRADES", "", "on|off"),
+    ("BINANCE_TRADES", "agg", "trade|aggTrade"),
+    ("COINBASE_FEED", "full", "exchange|advanced"),
+    ("COINBASE_API_KEY", "hunter\x012", "a key of Coinbase Exchange"),
+    ("COINBASE_API_SECRET", "hunter\x012", "the secret of that key"),
+    ("COINBASE_API_PASSPHRASE", "hunter\x012", "the passphrase of that key"),
+    ("L3_IDS", "1", "on|off"),
     ("IMAGE_FACTOR", "0", "1 to 1000"),
     ("IMAGE_FACTOR", "1001", "1 to 1000"),
     ("IMAGE_FACTOR", "5.5", "1 to 1000"),
@@ -192,6 +203,10 @@ WRONG = [
     ("BINANCE_REST_URL", "http://127.0.0.1.example.com", "http:// only to this machine"),
     ("BINANCE_REST_URL", "http://localhost@example.com", "https://"),
     ("BINANCE_REST_URL", "ftp://api.binance.com", "https://"),
+    ("COINBASE_WS_URL", "https://ws-feed.exchange.coinbase.com", "wss://"),
+    ("COINBASE_WS_URL", "ws://ws-feed.exchange.coinbase.com", "ws:// only to this machine"),
+    ("COINBASE_REST_URL", "http://api.exchange.coinbase.com", "http:// only to this machine"),
+    ("COINBASE_REST_URL", "api.exchange.coinbase.com", "https://"),
     ("CA_FILE", "there/is/none.pem", "read"),
 ]
 
@@ -205,8 +220,12 @@ def name_of(case):
 def test_a_wrong_setting_stops_the_start_with_one_line(case, words, tmp_path):
     name, value, allowed = case
     shown = value[:100].replace("\x01", "?").split(",", maxsplit=1)[0]
-    done = run("oblogger", *words, cwd=tmp_path, **{**NOWHERE, name: value})
+    symbols = {"SYMBOLS": "coinbase:BTC-USD"} if name.startswith("COINBASE_") else {}
+    if "hunter" in value:
+        shown = "(not shown)"
+    done = run("oblogger", *words, cwd=tmp_path, **{**NOWHERE, **symbols, name: value})
     check_one_line(done, "oblogger", USAGE, name, shown, allowed)
+    assert "hunter" not in done.stderr
     assert not list(tmp_path.iterdir()), "something was made in spite of the wrong setting"
 
 
@@ -239,6 +258,58 @@ def test_a_value_cannot_break_the_line():
 def test_a_very_long_value_leaves_room_for_what_is_allowed():
     done = run("oblogger", "--check", **{**NOWHERE, "RECEIVE_UNIT": "u" * 5000})
     check_one_line(done, "oblogger", USAGE, "RECEIVE_UNIT=uuu", "allowed is us|ns")
+
+
+KEY = {"SYMBOLS": "coinbase:BTC-USD", "COINBASE_API_KEY": "key", "COINBASE_API_SECRET": "c2VjcmV0",
+       "COINBASE_API_PASSPHRASE": "phrase"}
+SECRETS = [name for name in KEY if name != "SYMBOLS"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_can_come_in_a_file_instead(name, tmp_path):
+    path = tmp_path / "secret"
+    path.write_text(KEY[name] + "\n")
+    settings = {**NOWHERE, **KEY}
+    assert run("oblogger", "--check", **settings).returncode == DONE
+    done = run("oblogger", "--check", **settings, **{f"{name}_FILE": str(path)})
+    check_one_line(done, "oblogger", USAGE, f"{name} and {name}_FILE")
+    del settings[name]
+    assert run("oblogger", "--check", **settings, **{f"{name}_FILE": str(path)}).returncode == DONE
+    lines = tmp_path / "vars.env"
+    lines.write_text(f"{name}=\n{name}_FILE={path}\n")
+    done = run("oblogger", "--check", "--env-file", lines, **settings)
+    assert (done.returncode, done.stderr) == (DONE, "")
+
+
+@pytest.mark.parametrize("content, part", [
+    (None, "No such file"), ("", "empty"), ("hunter\x012", "control bytes"),
+    ("hunter2\nhunter2\n", "control bytes"), ("hunter2" * 10000, "64 KiB")])
+def test_a_secrets_file_that_holds_none_is_named_and_not_shown(content, part, tmp_path):
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_text(content)
+    for name in SECRETS:
+        done = run("oblogger", "--check", **{**NOWHERE, f"{name}_FILE": str(path)})
+        check_one_line(done, "oblogger", USAGE, f"{name}_FILE={path}", part)
+        assert "hunter" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["COINBASE_API_SECRET hunter2", "COINBASE_API_SECRET: hunter2",
+                                  "hunter2", "+hunter2/Ab0=="])
+def test_a_line_out_of_place_shows_no_secret(line, tmp_path):
+    path = tmp_path / "vars.env"
+    path.write_text(f"SYMBOLS=binance:BTCUSDT\n{line}\n")
+    done = run("oblogger", "--check", "--env-file", path)
+    assert "hunter" not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1 and str(path) in done.stderr
+    assert "line 2" in done.stderr
+
+
+def test_who_asks_a_store_needs_no_secret(store, tmp_path):
+    path = tmp_path / "vars.env"
+    path.write_text("COINBASE_API_SECRET_FILE=there/is/none\n")
+    done = run("obrebuild", "list", "--store", store, "--env-file", path)
+    assert (done.returncode, done.stderr) == (DONE, "")
 
 
 def test_a_file_for_trust_must_hold_certificates(tmp_path):

@@ -395,6 +395,52 @@ static void give_archive(golden_row_cb row_cb, void *user)
         buffer_deinit(&value);
 }
 
+static void give_symbol(
+    uint32_t number, const struct symbol_record *record, golden_row_cb row_cb, void *user)
+{
+        struct buffer value;
+        buffer_init(&value, 4096);
+        symbol_record_write(&value, record);
+        struct golden_row row = {STORE_META, STORE_SYMBOLS,
+            key_symbol(number, record->valid_from_ns), buffer_bytes(&value)};
+        row_cb(&row, user);
+        buffer_deinit(&value);
+}
+
+/* A symbol whose tick changes, one of which hardly anything is known, and the longest of all. */
+static void give_symbols(golden_row_cb row_cb, void *user)
+{
+        struct symbol_record record = {.valid_from_ns = STORY_START,
+            .exchange = "binance",
+            .symbol = "BTCUSDT",
+            .base = "BTC",
+            .quote = "USDT",
+            .tick = "0.01000000",
+            .lot = "0.00001000",
+            .min_quantity = "0.00001000",
+            .min_notional = "5.00000000",
+            .status = "TRADING",
+            .trading = true};
+        give_symbol(1, &record, row_cb, user);
+        record.valid_from_ns += NS_PER_DAY;
+        record.tick[3] = '5';
+        give_symbol(1, &record, row_cb, user);
+        record = (struct symbol_record){.exchange = "coinbase", .symbol = "BTC-USD"};
+        give_symbol(2, &record, row_cb, user);
+        record =
+            (struct symbol_record){.valid_from_ns = INT64_MIN, .trading = true, .auction = true};
+        memset(record.exchange, 'e', META_EXCHANGE_SIZE - 1);
+        memset(record.symbol, 's', META_SYMBOL_SIZE - 1);
+        memset(record.base, 'b', META_WORD_SIZE - 1);
+        memset(record.quote, 'q', META_WORD_SIZE - 1);
+        memset(record.tick, '1', DECIMAL_TEXT_SIZE - 1);
+        memset(record.lot, '2', DECIMAL_TEXT_SIZE - 1);
+        memset(record.min_quantity, '3', DECIMAL_TEXT_SIZE - 1);
+        memset(record.min_notional, '4', DECIMAL_TEXT_SIZE - 1);
+        memset(record.status, 'w', META_WORD_SIZE - 1);
+        give_symbol(UINT32_MAX, &record, row_cb, user);
+}
+
 int golden_dense_rows(golden_row_cb row_cb, void *user)
 {
         struct rows rows = {row_cb, user};
@@ -411,6 +457,7 @@ int golden_dense_rows(golden_row_cb row_cb, void *user)
         story_check(story, rows_each(story->store, give_row, &rows, &error));
         story->store->ops->close(story->store);
         give_archive(row_cb, user);
+        give_symbols(row_cb, user);
         int code = story->code;
         free(story);
         return code;

@@ -230,6 +230,8 @@ FORMS = {
     "u32": lambda r: r.varint(1 << 32),
     "scale": read_record_scale,
     "text16": lambda r: r.text(16),
+    "text23": lambda r: r.text(23),
+    "text47": lambda r: r.text(47),
     "text64": lambda r: r.text(64),
     "text128": lambda r: r.text(128),
     "kind": lambda r: ["l2", "l3", "trades"][r.byte(3)],
@@ -252,6 +254,8 @@ RECORDS = {
     "recorded_until_receive_ns, varint events level_updates images gaps image_bytes "
     "change_bytes",
     "archive": "signed images image_bytes change_bytes",
+    "symbols": "signed valid_from_ns, text16 exchange, text64 symbol, text23 base quote, "
+    "text47 tick lot min_quantity min_notional, text23 status, flag trading auction",
 }
 
 

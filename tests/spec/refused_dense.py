@@ -297,6 +297,23 @@ ARCHIVES = {
 }
 
 
+def symbol(base=b"BTC", tick=b"0.01", flags=b"\1\0"):
+    texts = [b"binance", b"BTCUSDT", base, b"USDT", tick, b"", b"", b"", b"TRADING"]
+    return b"\1\2" + b"".join(write_varint(len(text)) + text for text in texts) + flags
+
+
+SYMBOLS = {
+    "a currency of 24 bytes": symbol(base=b"B" * 24),
+    "a decimal of 48 bytes": symbol(tick=b"1" * 48),
+    "a text with NUL": symbol(base=b"B\0C"),
+    "a flag of 2": symbol(flags=b"\2\0"),
+    "another flag of 2": symbol(flags=b"\1\2"),
+    "version 0": b"\0" + symbol()[1:],
+    "it is cut": symbol()[:-1],
+    "a byte behind it": symbol() + b"\0",
+}
+
+
 def rows():
     for why, value in EVENTS.items():
         behind, value = value if isinstance(value, tuple) else (IMAGE, value)
@@ -312,6 +329,9 @@ def rows():
         "major": 1,
         "newer": True,
     }
+    for why, value in SYMBOLS.items():
+        yield {"table": "symbols", "why": why, "value": value}
+    yield {"table": "symbols", "why": "version 2", "value": b"\2" + symbol()[1:], "newer": True}
 
 
 def check_neighbours():
@@ -332,6 +352,7 @@ def check_neighbours():
     obdecode.read_frame(ask(kind=4, flags=2), [IMAGE])
     obdecode.read_frame(plain_image())
     obdecode.read_value("marks", ARCHIVE, 1)
+    obdecode.read_value("symbols", symbol(base=b"B" * 23, tick=b"1" * 47))
 
 
 def main():

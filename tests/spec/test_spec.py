@@ -125,7 +125,7 @@ def test_every_damaged_byte_of_a_frame_is_refused(version):
 
 @all_versions
 def test_a_record_that_is_cut_or_longer_or_newer_is_refused(version):
-    for row, value in rows(version, "streams", "epochs", "gaps", "pruned", "marks"):
+    for row, value in rows(version, "streams", "symbols", "epochs", "gaps", "pruned", "marks"):
         for damaged in [value[:at] for at in range(len(value))] + [value + b"\0"]:
             with pytest.raises(obdecode.Damage):
                 obdecode.read_value(

@@ -318,6 +318,24 @@ static inline int text_archive(struct buffer *out, struct bytes value)
         return code;
 }
 
+static inline int text_symbol(struct buffer *out, struct bytes value)
+{
+        struct symbol_record record;
+        int code = symbol_record_read(value, &record);
+        if (code)
+                return code;
+        const char *const names[] = {"exchange", "symbol", "base", "quote", "tick", "lot",
+            "min_quantity", "min_notional", "status"};
+        const char *const texts[] = {record.exchange, record.symbol, record.base, record.quote,
+            record.tick, record.lot, record.min_quantity, record.min_notional, record.status};
+        buffer_printf(out, "{\"valid_from_ns\":%" PRId64, record.valid_from_ns);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                buffer_printf(out, ",\"%s\":\"%s\"", names[i], texts[i]);
+        buffer_printf(out, ",\"trading\":%s,\"auction\":%s}", text_bool(record.trading),
+            text_bool(record.auction));
+        return 0;
+}
+
 static inline int text_value(
     struct buffer *out, struct text_reader *reader, const struct golden_row *row)
 {
@@ -333,6 +351,8 @@ static inline int text_value(
                 return text_gap(out, row->value);
         case STORE_MARKS:
                 return row->key.major ? text_archive(out, row->value) : text_mark(out, row->value);
+        case STORE_SYMBOLS:
+                return text_symbol(out, row->value);
         case STORE_NOTES:
                 buffer_append_text(out, "{\"text\":\"");
                 buffer_append(out, row->value.data, row->value.size);

@@ -344,7 +344,7 @@ static void refuse_record(struct golden_row row, struct buffer *value)
         }
         buffer_append_byte(value, 0);
         assert_int_equal(read_record(row, buffer_bytes(value)), ERR_CORRUPT);
-        value->data[0] = META_VERSION + 1;
+        value->data[0] = EPOCH_VERSION + 1;
         assert_int_equal(read_record(row, buffer_bytes(value)), ERR_VERSION);
         value->data[0] = 0;
         assert_int_equal(read_record(row, buffer_bytes(value)), ERR_CORRUPT);

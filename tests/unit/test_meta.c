@@ -76,6 +76,10 @@ static void epoch_make(void *record, struct chance *chance)
         epoch->scale =
             (struct scale){(uint8_t)chance_below(chance, 19), (uint8_t)chance_below(chance, 19),
                 chance_one_in(chance, 2), 1 + (int64_t)(chance_next(chance) >> 2), INT64_MAX};
+        if (chance_one_in(chance, 2))
+                memset(epoch->feed, 'f', chance_below(chance, sizeof(epoch->feed)));
+        if (chance_one_in(chance, 2))
+                memset(epoch->note, 'n', chance_below(chance, sizeof(epoch->note)));
 }
 
 static void epoch_record_write(struct buffer *out, const void *record)
@@ -118,11 +122,39 @@ static int mark_record_read(struct bytes in, void *record)
         return mark_read(in, record);
 }
 
+static void symbol_make(void *record, struct chance *chance)
+{
+        struct symbol_record *symbol = record;
+        symbol->valid_from_ns = chance_int64(chance);
+        text_make(symbol->exchange, sizeof(symbol->exchange), chance);
+        text_make(symbol->symbol, sizeof(symbol->symbol), chance);
+        text_make(symbol->base, sizeof(symbol->base), chance);
+        text_make(symbol->quote, sizeof(symbol->quote), chance);
+        text_make(symbol->tick, sizeof(symbol->tick), chance);
+        text_make(symbol->lot, sizeof(symbol->lot), chance);
+        text_make(symbol->min_quantity, sizeof(symbol->min_quantity), chance);
+        text_make(symbol->min_notional, sizeof(symbol->min_notional), chance);
+        text_make(symbol->status, sizeof(symbol->status), chance);
+        symbol->trading = chance_one_in(chance, 2);
+        symbol->auction = chance_one_in(chance, 2);
+}
+
+static void symbol_write(struct buffer *out, const void *record)
+{
+        symbol_record_write(out, record);
+}
+
+static int symbol_read(struct bytes in, void *record)
+{
+        return symbol_record_read(in, record);
+}
+
 static const struct kind kinds[] = {
     {"name", sizeof(struct stream_name), name_make, name_write, name_read},
     {"gap", sizeof(struct gap_record), gap_make, gap_record_write, gap_record_read},
     {"epoch", sizeof(struct epoch_record), epoch_make, epoch_record_write, epoch_record_read},
     {"mark", sizeof(struct mark_record), mark_make, mark_record_write, mark_record_read},
+    {"symbol", sizeof(struct symbol_record), symbol_make, symbol_write, symbol_read},
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -192,6 +224,57 @@ static void a_mark_and_a_gap_keep_each_field(void **state)
         buffer_deinit(&value);
 }
 
+static void a_symbol_keeps_each_field(void **state)
+{
+        (void)state;
+        struct chance chance = {5};
+        struct buffer value;
+        buffer_init(&value, 4096);
+        for (unsigned round = 0; round < 500; round++) {
+                struct symbol_record symbol, back;
+                symbol_make(&symbol, &chance);
+                buffer_clear(&value);
+                symbol_record_write(&value, &symbol);
+                assert_int_equal(symbol_record_read(buffer_bytes(&value), &back), 0);
+                assert_int_equal(back.valid_from_ns, symbol.valid_from_ns);
+                assert_string_equal(back.exchange, symbol.exchange);
+                assert_string_equal(back.symbol, symbol.symbol);
+                assert_string_equal(back.base, symbol.base);
+                assert_string_equal(back.quote, symbol.quote);
+                assert_string_equal(back.tick, symbol.tick);
+                assert_string_equal(back.lot, symbol.lot);
+                assert_string_equal(back.min_quantity, symbol.min_quantity);
+                assert_string_equal(back.min_notional, symbol.min_notional);
+                assert_string_equal(back.status, symbol.status);
+                assert_int_equal(back.trading, symbol.trading);
+                assert_int_equal(back.auction, symbol.auction);
+                assert_true(symbol_record_same(&symbol, &back));
+        }
+        buffer_deinit(&value);
+}
+
+static void symbols_are_the_same_whenever_but_in_every_field(void **state)
+{
+        (void)state;
+        struct symbol_record one = {.valid_from_ns = 1, .exchange = "binance", .trading = true};
+        struct symbol_record other = one;
+        char *texts[] = {other.exchange, other.symbol, other.base, other.quote, other.tick,
+            other.lot, other.min_quantity, other.min_notional, other.status};
+        other.valid_from_ns = 2;
+        assert_true(symbol_record_same(&one, &other));
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                char before = texts[i][0];
+                texts[i][0] = 'x';
+                assert_false(symbol_record_same(&one, &other));
+                texts[i][0] = before;
+        }
+        other.trading = false;
+        assert_false(symbol_record_same(&one, &other));
+        other.trading = true;
+        other.auction = true;
+        assert_false(symbol_record_same(&one, &other));
+}
+
 static void assert_read(const struct kind *kind, const uint8_t *data, size_t size, int expected)
 {
         uint8_t *exact = memory_new(size);
@@ -222,11 +305,12 @@ static void what_is_newer_cut_or_longer_is_refused_and_nothing_is_touched(void *
                 kinds[k].write(&value, record);
                 for (size_t size = 0; size < value.size; size++)
                         assert_read(&kinds[k], value.data, size, ERR_CORRUPT);
-                value.data[0] = META_VERSION + 1;
+                uint8_t version = value.data[0];
+                value.data[0] = EPOCH_VERSION + 1;
                 assert_read(&kinds[k], value.data, value.size, ERR_VERSION);
                 value.data[0] = 0;
                 assert_read(&kinds[k], value.data, value.size, ERR_CORRUPT);
-                value.data[0] = META_VERSION;
+                value.data[0] = version;
                 buffer_append_byte(&value, 0);
                 assert_read(&kinds[k], value.data, value.size, ERR_CORRUPT);
                 free(record);
@@ -245,7 +329,7 @@ static void garbage_is_never_read_beyond(void **state)
                 void *record = memory_new(kind->size);
                 uint8_t *exact = memory_new(size);
                 for (size_t i = 0; i < size; i++)
-                        exact[i] = (uint8_t)(i ? chance_next(&chance) : META_VERSION);
+                        exact[i] = (uint8_t)(i ? chance_next(&chance) : 1 + round % EPOCH_VERSION);
                 if (!kind->read((struct bytes){exact, size}, record))
                         assert_comes_back(kind, record);
                 free(exact);
@@ -273,6 +357,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(every_record_comes_back),
             cmocka_unit_test(a_mark_and_a_gap_keep_each_field),
+            cmocka_unit_test(a_symbol_keeps_each_field),
+            cmocka_unit_test(symbols_are_the_same_whenever_but_in_every_field),
             cmocka_unit_test(what_is_newer_cut_or_longer_is_refused_and_nothing_is_touched),
             cmocka_unit_test(garbage_is_never_read_beyond),
             cmocka_unit_test(names_of_kinds_and_causes_are_words),

@@ -1,0 +1,48 @@
+#include "recon/cli/out.h"
+
+#include <inttypes.h>
+
+#include "book/numbers.h"
+
+void out_json(struct out *out, const char *text)
+{
+        char escaped[8];
+        for (; *text; text++) {
+                int size = 0;
+                if (*text == '"' || *text == '\\')
+                        size = snprintf(escaped, sizeof(escaped), "\\%c", *text);
+                else if ((unsigned char)*text < 0x20)
+                        size = snprintf(escaped, sizeof(escaped), "\\u%04x", *text);
+                out_add(out, size ? escaped : text, size ? (size_t)size : 1);
+        }
+}
+
+size_t format_order_id(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE])
+{
+        static const char digits[] = "0123456789abcdef";
+        uint64_t number = order_id_number(id);
+        size_t size = 0;
+        if (number)
+                return (size_t)snprintf(ret_text, ORDER_ID_TEXT_SIZE, "#%" PRIu64, number);
+        for (unsigned i = 0; i < sizeof(id->bytes); i++) {
+                if (dashes && (i == 4 || i == 6 || i == 8 || i == 10))
+                        ret_text[size++] = '-';
+                ret_text[size++] = digits[id->bytes[i] >> 4];
+                ret_text[size++] = digits[id->bytes[i] & 15];
+        }
+        ret_text[size] = '\0';
+        return size;
+}
+
+void out_order_id(struct out *out, const struct order_id *id, bool dashes)
+{
+        char text[ORDER_ID_TEXT_SIZE];
+        out_add(out, text, format_order_id(id, dashes, text));
+}
+
+void out_level(struct out *out, struct level level, const struct scale *scale, const char *between)
+{
+        out_price(out, level.price, scale);
+        out_text(out, between);
+        out_quantity(out, level.quantity, scale);
+}

@@ -14,19 +14,44 @@
 #include "base/limits.h"
 #include "base/log.h"
 
+#define NAME_SIZE 40 /* of a setting's name with "_FILE" and the end */
+
 struct value {
         char *text;
         int64_t number; /* of numbers, durations and bools */
+        char *path;     /* of secrets: the file that holds it, or NULL */
 };
 
 struct settings {
         struct value *values; /* as the table */
+        bool with_secrets;
 };
 
 static int setting_index(const char *name)
 {
         for (size_t i = 0; i < settings_count; i++) {
                 if (!strcmp(settings_table[i].name, name))
+                        return (int)i;
+        }
+        return -1;
+}
+
+/* "NAME_FILE" of a secret, in @ret_name. */
+static const char *file_name(const struct setting *setting, char ret_name[NAME_SIZE])
+{
+        int size = snprintf(ret_name, NAME_SIZE, "%s_FILE", setting->name);
+        assert(size < NAME_SIZE);
+        (void)size;
+        return ret_name;
+}
+
+/* The secret whose file @name names, or -1. */
+static int secret_index(const char *name)
+{
+        char file[NAME_SIZE];
+        for (size_t i = 0; i < settings_count; i++) {
+                if (settings_table[i].kind == SETTING_SECRET &&
+                    !strcmp(name, file_name(&settings_table[i], file)))
                         return (int)i;
         }
         return -1;
@@ -93,10 +118,23 @@ static int setting_put(
                     setting->kind == SETTING_SECRET ? "(not shown)" : text, where,
                     setting->allowed);
         free(settings->values[index].text);
-        settings->values[index] = (struct value){memory_text(text), number};
+        settings->values[index].text = memory_text(text);
+        settings->values[index].number = number;
         if (setting->kind == SETTING_CHOICE) /* any case is taken, one is given */
                 make_lower(settings->values[index].text);
         return 0;
+}
+
+/* An empty path is none. */
+static void path_put(struct settings *settings, int index, const char *path)
+{
+        free(settings->values[index].path);
+        settings->values[index].path = *path ? memory_text(path) : NULL;
+}
+
+static bool is_left_out(const struct settings *settings, int index)
+{
+        return settings_table[index].kind == SETTING_SECRET && !settings->with_secrets;
 }
 
 static int read_file(const char *path, struct buffer *content, struct error *error)
@@ -120,6 +158,33 @@ static int read_file(const char *path, struct buffer *content, struct error *err
         return 0;
 }
 
+/* May @text be shown? A line that is out of place can be a piece of a secret, like a key's last
+ * line with its "=". */
+static bool looks_like_name(const char *text)
+{
+        static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_",
+                          lower[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+        size_t size = strlen(text);
+        return size && size < NAME_SIZE && !isdigit((unsigned char)*text) &&
+            (strspn(text, upper) == size || strspn(text, lower) == size);
+}
+
+static int put_named(struct settings *settings, const char *name, const char *text,
+    const char *where, struct error *error)
+{
+        int index = setting_index(name), secret = secret_index(name);
+        if (index >= 0)
+                return is_left_out(settings, index)
+                    ? 0
+                    : setting_put(settings, index, text, where, error);
+        if (secret >= 0)
+                path_put(settings, secret, text);
+        else
+                log_warning("%s: no such setting%s",
+                    looks_like_name(name) ? name : "what stands before the =", where);
+        return 0;
+}
+
 /* One line of the file: NAME=value, a comment, or nothing. */
 static int read_line(
     struct settings *settings, char *line, const char *path, unsigned number, struct error *error)
@@ -132,16 +197,12 @@ static int read_line(
                 begin[--size] = '\0';
         if (!*begin || *begin == '#')
                 return 0;
-        snprintf(where, sizeof(where), " (%s, line %u)", path, number);
         if (!equals)
-                return error_set(error, ERR_USAGE, "%s: a line is NAME=value%s", begin, where);
+                return error_set(
+                    error, ERR_USAGE, "%s, line %u: not a line like NAME=value", path, number);
+        snprintf(where, sizeof(where), " (%s, line %u)", path, number);
         *equals = '\0';
-        int index = setting_index(begin);
-        if (index < 0) {
-                log_warning("%s: no such setting%s", begin, where);
-                return 0;
-        }
-        return setting_put(settings, index, equals + 1, where, error);
+        return put_named(settings, begin, equals + 1, where, error);
 }
 
 static int load_file(struct settings *settings, const char *path, struct error *error)
@@ -163,19 +224,81 @@ static int load_file(struct settings *settings, const char *path, struct error *
 
 static int load_environment(struct settings *settings, struct error *error)
 {
+        char name[NAME_SIZE];
         int code = 0;
         for (size_t i = 0; i < settings_count && !code; i++) {
-                const char *text = getenv(settings_table[i].name);
+                const struct setting *setting = &settings_table[i];
+                const char *text = getenv(setting->name), *path = NULL;
+                if (is_left_out(settings, (int)i))
+                        continue;
+                if (setting->kind == SETTING_SECRET)
+                        path = getenv(file_name(setting, name));
+                if (path)
+                        path_put(settings, (int)i, path);
                 if (text)
                         code = setting_put(settings, (int)i, text, "", error);
         }
         return code;
 }
 
-int settings_load(struct settings **ret_settings, const char *env_file, struct error *error)
+/* ---- secrets in files ---- */
+
+#define SECRET_READ (LIMIT_SETTING_SIZE + 3) /* one more than the longest with its line's end */
+
+/* What the file holds, without a newline at its end, into @ret_text; or what is wrong with it. */
+static const char *read_secret(const char *path, char ret_text[SECRET_READ + 1])
 {
-        struct settings *settings = memory_new(sizeof(*settings));
-        settings->values = memory_new(settings_count * sizeof(struct value));
+        FILE *file = fopen(path, "re");
+        if (!file)
+                return strerror(errno);
+        size_t size = fread(ret_text, 1, SECRET_READ, file);
+        const char *fault = ferror(file) ? strerror(errno) : NULL;
+        fclose(file);
+        if (size && ret_text[size - 1] == '\n')
+                size -= size > 1 && ret_text[size - 2] == '\r' ? 2 : 1;
+        ret_text[size] = '\0';
+        if (fault)
+                return fault;
+        if (size > LIMIT_SETTING_SIZE)
+                return "larger than 64 KiB";
+        return !size ? "empty" : strlen(ret_text) < size ? "it holds control bytes" : NULL;
+}
+
+static int load_secret(struct settings *settings, int index, char *text, struct error *error)
+{
+        const struct setting *setting = &settings_table[index];
+        const struct value *value = &settings->values[index];
+        char name[NAME_SIZE];
+        file_name(setting, name);
+        if (*value->text)
+                return error_set(error, ERR_USAGE, "%s and %s are both given: allowed is one",
+                    setting->name, name);
+        const char *fault = read_secret(value->path, text);
+        int64_t number;
+        if (!fault && !setting_check(setting, text, &number))
+                fault = "it holds control bytes, or is too short or too long";
+        if (fault)
+                return error_set(error, ERR_USAGE, "%s=%.200s: %s", name, value->path, fault);
+        return setting_put(settings, index, text, "", error);
+}
+
+static int load_secrets(struct settings *settings, struct error *error)
+{
+        char *text = memory_new(SECRET_READ + 1);
+        int code = 0;
+        for (size_t i = 0; i < settings_count && !code; i++) {
+                if (settings->values[i].path && !is_left_out(settings, (int)i))
+                        code = load_secret(settings, (int)i, text, error);
+        }
+        explicit_bzero(text, SECRET_READ);
+        free(text);
+        return code;
+}
+
+/* ---- all of it ---- */
+
+static int load_all(struct settings *settings, const char *env_file, struct error *error)
+{
         int code = 0;
         for (size_t i = 0; i < settings_count && !code; i++)
                 code = setting_put(settings, (int)i, settings_table[i].fallback, "", error);
@@ -187,20 +310,41 @@ int settings_load(struct settings **ret_settings, const char *env_file, struct e
                 code = load_file(settings, env_file, error);
         if (!code && env_file)
                 code = load_environment(settings, error);
-        if (code) {
+        return code ? code : load_secrets(settings, error);
+}
+
+static int load(
+    struct settings **ret_settings, const char *env_file, bool with_secrets, struct error *error)
+{
+        struct settings *settings = memory_new(sizeof(*settings));
+        settings->values = memory_new(settings_count * sizeof(struct value));
+        settings->with_secrets = with_secrets;
+        int code = load_all(settings, env_file, error);
+        if (code)
                 settings_free(settings);
-                return code;
-        }
-        *ret_settings = settings;
-        return 0;
+        else
+                *ret_settings = settings;
+        return code;
+}
+
+int settings_load(struct settings **ret_settings, const char *env_file, struct error *error)
+{
+        return load(ret_settings, env_file, true, error);
+}
+
+int settings_load_public(struct settings **ret_settings, const char *env_file, struct error *error)
+{
+        return load(ret_settings, env_file, false, error);
 }
 
 void settings_free(struct settings *settings)
 {
         if (!settings)
                 return;
-        for (size_t i = 0; i < settings_count; i++)
+        for (size_t i = 0; i < settings_count; i++) {
                 free(settings->values[i].text);
+                free(settings->values[i].path);
+        }
         free(settings->values);
         free(settings);
 }

@@ -1,8 +1,9 @@
 /* Settings: one table of names, kinds and defaults for all programs.
  *
  * A value comes from an option, else the environment, else the settings file (lines NAME=value),
- * else the default. All are checked when they are loaded, so a program reads only valid ones. The
- * table is also what the manual pages and vars.env.example are checked against. */
+ * else the default. All are checked when they are loaded, so a program reads only valid ones. A
+ * secret NAME can also come as NAME_FILE, a path: what that file holds is its value. The table is
+ * also what the manual pages and vars.env.example are checked against. */
 #ifndef BASE_SETTINGS_H
 #define BASE_SETTINGS_H
 
@@ -38,6 +39,10 @@ struct settings;
 /* @env_file: of --env-file, or NULL (USE_ENV_FILE then decides). A wrong value gives ERR_USAGE with
  * the variable, the value and what is allowed. A name in the file that is none is one warning. */
 int settings_load(struct settings **ret_settings, const char *env_file, struct error *error);
+
+/* The same without any secret, for a program that needs none: these stay empty, and their files are
+ * not read, which others may own. */
+int settings_load_public(struct settings **ret_settings, const char *env_file, struct error *error);
 void settings_free(struct settings *settings);
 
 /* An option stands above all. ERR_USAGE as above. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "logger/keep.h"
 #include "venue/net.h"
+#include "venue/sign.h"
 
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
@@ -46,6 +47,44 @@ static int site_urls(
         return 0;
 }
 
+/* All of a key or nothing; empty settings are none. */
+static int site_choice(struct site *site, struct settings *settings, struct error *error)
+{
+        static const char *const names[] = {
+            "COINBASE_API_KEY", "COINBASE_API_SECRET", "COINBASE_API_PASSPHRASE"};
+        struct venue_choice *choice = &site->choice;
+        const char **values[] = {&choice->key, &choice->secret, &choice->passphrase};
+        const char *missing = NULL;
+        choice->period_ms =
+            strcmp(settings_text(settings, "ORDERBOOK_UPDATEFREQUENCY"), "1000") ? 100 : 1000;
+        choice->aggregate = !strcmp(settings_text(settings, "BINANCE_TRADES"), "aggtrade");
+        if (strcmp(site->venue->name, "coinbase"))
+                return 0;
+        for (size_t i = 0; i < 3; i++) {
+                const char *value = settings_text(settings, names[i]);
+                *values[i] = *value ? value : NULL;
+                missing = *value ? missing : names[i];
+        }
+        if (missing && (choice->key || choice->secret || choice->passphrase))
+                return error_set(error, ERR_USAGE,
+                    "%s is not set: allowed are all three of COINBASE_API_KEY, _SECRET and "
+                    "_PASSPHRASE, or none",
+                    missing);
+        if (choice->secret && !sign_secret_is_valid(choice->secret))
+                return error_set(error, ERR_USAGE,
+                    "COINBASE_API_SECRET=(not shown): allowed is the base64 text that the exchange "
+                    "gave");
+        return 0;
+}
+
+static const struct venue *chosen_feed(const struct app *app, const struct venue *venue)
+{
+        const struct venue *feed = strcmp(venue->name, "coinbase")
+            ? venue
+            : venue_feed(venue->name, settings_text(app->settings, "COINBASE_FEED"));
+        return feed ? feed : venue;
+}
+
 static struct site *site_of(struct app *app, const struct venue *venue, struct error *error)
 {
         for (size_t i = 0; i < app->site_count; i++) {
@@ -53,10 +92,10 @@ static struct site *site_of(struct app *app, const struct venue *venue, struct e
                         return &app->sites[i];
         }
         struct site *site = &app->sites[app->site_count];
-        if (site_urls(site, venue, app->settings, error))
-                return NULL;
         site->app = app;
         site->venue = venue;
+        if (site_urls(site, venue, app->settings, error) || site_choice(site, app->settings, error))
+                return NULL;
         budget_init(&site->budget, venue->weight_per_minute);
         app->site_count++;
         return site;
@@ -69,8 +108,8 @@ static int add_symbol(struct app *app, const char *text, struct error *error)
         struct error why;
         if (venue_parse_symbol(text, &venue, symbol, sizeof(symbol), &why))
                 return error_set(error, ERR_USAGE, "SYMBOLS: %s", why.text);
-        struct site *site = site_of(app, venue, error);
-        return site ? tracked_add(site, symbol, error) : error->code;
+        struct site *site = site_of(app, chosen_feed(app, venue), error);
+        return site ? symbol_add(site, symbol, error) : error->code;
 }
 
 static int add_symbols(struct app *app, struct error *error)
@@ -129,8 +168,9 @@ static void app_forget_symbols(struct app *app)
 static void app_read_settings(struct app *app, struct settings *settings)
 {
         app->settings = settings;
-        app->period_ms =
-            strcmp(settings_text(settings, "ORDERBOOK_UPDATEFREQUENCY"), "1000") ? 100 : 1000;
+        app->trades = !strcmp(settings_text(settings, "TRADES"), "on");
+        app->order_ids = !strcmp(settings_text(settings, "L3_IDS"), "on");
+        app->names_period_ns = settings_number(settings, "SYMBOLS_EVERY");
         app->depth = (uint32_t)settings_number(settings, "IMAGE_DEPTH");
         app->receive_unit_ns =
             strcmp(settings_text(settings, "RECEIVE_UNIT"), "ns") ? NS_PER_US : 1;
@@ -188,25 +228,16 @@ static void plan_refresh_period(struct app *app)
 {
         for (size_t i = 0; i < app->site_count; i++) {
                 struct site *site = &app->sites[i];
-                int64_t weight =
-                    (int64_t)site->tracked_count * site->venue->image_weight(app->depth);
+                int64_t weight = 0;
+                for (const struct tracked *tracked = site->tracked; tracked;
+                     tracked = tracked->next) {
+                        if (site->venue->sync(tracked->kind) == SYNC_BRIDGE)
+                                weight += site->venue->image_weight(tracked->kind, app->depth);
+                }
                 int64_t share = site->budget.weight_per_minute / REFRESH_SHARE;
                 int64_t needed = weight * 60 * NS_PER_S / (share ? share : 1);
                 if (needed > app->refresh_period_ns)
                         app->refresh_period_ns = needed;
-        }
-}
-
-static void request_all_names(struct site *site)
-{
-        struct tracked *names[128];
-        size_t count = 0, most = site->venue->info_symbols_max;
-        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
-                names[count++] = tracked;
-                if (count == most || !tracked->next) {
-                        request_names(site, names, count);
-                        count = 0;
-                }
         }
 }
 
@@ -225,8 +256,6 @@ int app_open(struct app *app, struct settings *settings, struct error *error)
         if (code)
                 return code;
         plan_refresh_period(app);
-        for (size_t i = 0; i < app->site_count; i++)
-                request_all_names(&app->sites[i]);
         return 0;
 }
 
@@ -280,9 +309,10 @@ static void show_status(struct app *app)
                         if (!tracked->stream)
                                 continue;
                         gaps += record_gap_count(tracked->stream);
-                        books += record_has_book(tracked->stream);
-                        if (record_has_book(tracked->stream))
-                                shown = tracked;
+                        if (tracked->kind == KIND_TRADES || !record_has_book(tracked->stream))
+                                continue;
+                        books++;
+                        shown = tracked;
                 }
         }
         int size = snprintf(line, sizeof(line), "%" PRIu64 " msg/s  %zu books  %" PRIu64 " gaps",
@@ -304,6 +334,7 @@ static void second_turn(struct app *app)
         app->second_ns = app->mono_ns + NS_PER_S;
         watch_clock(app);
         for (size_t i = 0; i < app->site_count; i++) {
+                symbols_tick(&app->sites[i]);
                 for (struct tracked *tracked = app->sites[i].tracked; tracked;
                      tracked = tracked->next) {
                         if (tracked->stream)

@@ -6,6 +6,7 @@
 
 #include "base/settings.h"
 #include "book/log.h"
+#include "book/numbers.h"
 #include "record/record.h"
 #include "venue/budget.h"
 #include "venue/feed.h"
@@ -30,12 +31,13 @@ struct held_image {
         struct level_list list;
 };
 
-/* One symbol that is followed. */
+/* One stream that is followed: the book of a symbol, or its trades. */
 struct tracked {
         struct tracked *next;
         struct site *site;
         char symbol[LIMIT_SYMBOL_SIZE + 1];
-        char stream_name[LIMIT_SYMBOL_SIZE + 16];
+        uint8_t kind;
+        char name[LIMIT_SYMBOL_SIZE + 32]; /* for the log: "binance:BTCUSDT trades" */
         struct symbol_info info;
         struct session session;
         struct record_stream *stream; /* NULL until the exchange has confirmed the symbol */
@@ -43,6 +45,8 @@ struct tracked {
         int member;
         struct event_log held;
         struct held_image waiting;
+        struct order_numbers *numbers; /* L3_IDS=off; else NULL */
+        const char *note;              /* what the record lacks, and why; "" */
         uint64_t events, bad_messages;
         bool refused;
         bool shallow; /* the book's image was less deep than wanted */
@@ -53,12 +57,14 @@ struct live_connection {
         uint32_t number;
         struct link *link;
         int64_t alive_wall_ns;
+        int64_t sequence; /* of its last message, where the exchange counts them; -1: none yet */
 };
 
 /* One exchange at one address. */
 struct site {
         struct app *app;
         const struct venue *venue;
+        struct venue_choice choice;
         struct rest_url ws, rest;
         char rest_base[1400];
         struct budget budget;
@@ -76,7 +82,8 @@ struct site {
         int64_t resolved_ns;
         int64_t resolve_retry_ns;
         struct link *connect_wanted[SITE_LINKS_MAX]; /* wait for the look-up */
-        size_t names_waiting;                        /* exchangeInfo requests under way */
+        size_t names_waiting;                        /* requests for them under way */
+        int64_t names_ns;                            /* ask for all of them again at; 0: not yet */
 };
 
 enum request_kind {
@@ -94,7 +101,7 @@ struct request {
         enum fetch_purpose purpose;
         uint32_t fetch;
         uint32_t limit;
-        struct tracked **names; /* NAMES */
+        struct tracked **names; /* NAMES: a stream of each symbol */
         size_t name_count;
         unsigned failures;
         int64_t retry_mono_ns; /* NAMES that failed: again at; 0: none */
@@ -114,8 +121,9 @@ struct app {
         struct request *requests;
         size_t request_count;
 
-        unsigned period_ms;
         uint32_t depth;
+        bool trades, order_ids;
+        int64_t names_period_ns;
         int64_t receive_unit_ns;
         int64_t refresh_period_ns;
 
@@ -129,28 +137,44 @@ struct app {
         bool failed; /* nothing is left to do */
 };
 
+/* symbols.c: which streams there are, and what the exchange says of their symbols */
+struct tracked *tracked_find(struct site *site, const char *symbol, size_t size, uint8_t kind);
+int symbol_add(struct site *site, const char *symbol, struct error *error);
+void symbol_told(struct site *site, const struct symbol_info *info);
+/* The exchange refuses the key: go on with what needs none. */
+void symbols_without_key(struct site *site, const char *why);
+void symbols_tick(struct site *site);
+
 /* tracked.c: sessions, and what their actions mean */
-struct tracked *tracked_find(struct site *site, const char *symbol, size_t size);
-int tracked_add(struct site *site, const char *symbol, struct error *error);
-void tracked_begin(struct tracked *tracked);
+void tracked_begin(struct tracked *tracked, const struct symbol_info *info);
 void tracked_refuse(struct tracked *tracked, const char *why);
+/* Nothing more is recorded of it. */
+void tracked_stop(struct tracked *tracked);
 void tracked_event(struct tracked *tracked, uint32_t connection, const struct event *event);
 void tracked_connection(struct tracked *tracked, enum session_input_kind kind, uint32_t connection);
+void tracked_snapshot(struct tracked *tracked, uint32_t connection, const struct image *image);
+void tracked_proof(struct tracked *tracked, uint32_t connection, int64_t newest_id);
+/* Something of that connection was lost: what only it could tell of is in doubt. */
+void tracked_lost(struct tracked *tracked, uint32_t connection);
 void tracked_image(struct tracked *tracked, uint32_t fetch, const struct image *image);
 void tracked_fetch_failed(struct tracked *tracked, uint32_t fetch, int64_t retry_mono_ns);
 void tracked_tick(struct tracked *tracked);
 void tracked_free(struct tracked *tracked);
 
 /* messages.c: from text to events */
+void connection_lost(struct site *site, uint32_t connection);
 void message_received(struct site *site, struct link *link, uint32_t connection, char *text,
     size_t size, int64_t receive_time_ns);
+/* An image of @kind, at the scale of @tracked. 0, or ERR_* with @ret_reason. */
+int parse_image(struct tracked *tracked, struct json_value body, uint8_t kind, uint32_t limit,
+    struct image *image, const char **reason);
 /* What a parser said of the decimals: true if the scale was changed and parsing must be repeated.
  */
 bool scale_fit(struct tracked *tracked, int code, const unsigned digits[2], int64_t now_ns);
 int64_t cut_receive_time(const struct app *app, int64_t time_ns);
 
 /* requests.c: REST */
-void request_names(struct site *site, struct tracked **names, size_t count);
+void request_all_names(struct site *site);
 void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch);
 void request_resolve(struct site *site);
 void requests_tick(struct app *app);
@@ -161,6 +185,7 @@ void requests_free(struct app *app);
 int connections_join(struct tracked *tracked, struct error *error);
 void connections_tick(struct site *site);
 void connections_resolved(struct site *site);
+void connections_leave(struct tracked *tracked);
 void connections_resubscribe(struct tracked *tracked);
 struct live_connection *connection_find(struct app *app, uint32_t number, struct site **ret_site);
 extern const struct feed_callbacks connections_callbacks;

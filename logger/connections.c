@@ -27,13 +27,16 @@ int connections_join(struct tracked *tracked, struct error *error)
 {
         struct site *site = tracked->site;
         struct app *app = site->app;
+        char name[LINK_NAME_SIZE];
+        site->venue->stream_name(tracked->kind, tracked->symbol, &site->choice, name, sizeof(name));
         for (size_t i = 0; i <= site->link_count && i < SITE_LINKS_MAX; i++) {
                 if (i == site->link_count) {
                         site->links[i] = memory_new(sizeof(struct link));
-                        link_init(site->links[i], (uint64_t)app->wall_ns + i, app->mono_ns);
+                        link_init(site->links[i], (uint64_t)app->wall_ns + i,
+                            site->venue->silence_ns, site->venue->life_ns, app->mono_ns);
                         site->link_count++;
                 }
-                tracked->member = link_add(site->links[i], tracked->stream_name, tracked);
+                tracked->member = link_add(site->links[i], name, tracked);
                 if (tracked->member < 0)
                         continue;
                 tracked->link = site->links[i];
@@ -46,6 +49,17 @@ int connections_join(struct tracked *tracked, struct error *error)
         }
         return error_set(error, ERR_FULL, "all %d connections of %d streams are taken",
             SITE_LINKS_MAX, LINK_MEMBERS_MAX);
+}
+
+void connections_leave(struct tracked *tracked)
+{
+        uint32_t primary = tracked->session.primary, secondary = tracked->session.secondary;
+        link_remove(tracked->link, tracked->member);
+        tracked->link = NULL;
+        if (secondary)
+                tracked_connection(tracked, INPUT_CLOSED, secondary);
+        if (primary)
+                tracked_connection(tracked, INPUT_CLOSED, primary);
 }
 
 void connections_resubscribe(struct tracked *tracked)
@@ -73,7 +87,7 @@ static int begin_connection(struct site *site, struct link *link, struct error *
         uint32_t number = feed_connect(app->feed, &target, error);
         if (!number)
                 return error->code;
-        site->connections[place] = (struct live_connection){number, link, 0};
+        site->connections[place] = (struct live_connection){number, link, 0, -1};
         link_connecting(link, number, app->mono_ns);
         log_debug("%s: connection %u to %s (%s)", site->venue->name, number, site->ws.host,
             target.address);
@@ -116,13 +130,25 @@ void connections_resolved(struct site *site)
         }
 }
 
-static void send_command(struct site *site, const struct link_action *action)
+/* The frames of a command, one a line. */
+static int send_frames(struct site *site, uint32_t connection, char *text)
+{
+        char *line;
+        int code = 0;
+        while (!code && (line = strsep(&text, "\n")))
+                code = feed_send(site->app->feed, connection, line, strlen(line));
+        return code;
+}
+
+static void send_command(struct site *site, struct link *link, const struct link_action *action)
 {
         struct buffer text;
         buffer_init(&text, LIMIT_SETTING_SIZE);
-        site->venue->command(action->kind == LINK_SUBSCRIBE, action->names, action->name_count,
-            action->command_id, &text);
-        if (feed_send(site->app->feed, action->connection, (char *)text.data, text.size))
+        unsigned frames = site->venue->command(action->kind == LINK_SUBSCRIBE, action->names,
+            action->name_count, action->command_id, &site->choice, site->app->wall_ns, &text);
+        buffer_append_byte(&text, 0);
+        link_sent(link, action->connection, frames);
+        if (send_frames(site, action->connection, (char *)text.data))
                 feed_disconnect(site->app->feed, action->connection, "a command cannot be sent");
         buffer_deinit(&text);
 }
@@ -138,7 +164,7 @@ static void link_act(struct site *site, struct link *link, const struct link_act
                 break;
         case LINK_SUBSCRIBE:
         case LINK_UNSUBSCRIBE:
-                send_command(site, action);
+                send_command(site, link, action);
                 break;
         case LINK_OPENED:
                 tracked_connection(action->user, INPUT_OPENED, action->connection);
@@ -201,6 +227,8 @@ static void refused_cb(uint32_t number, size_t size, const char *reason, void *u
                 log_warning("%s: a message of %zu bytes was thrown away: %s", site->venue->name,
                     size, reason);
         app->bad_messages++;
+        if (connection_find(app, number, &site))
+                connection_lost(site, number);
 }
 
 static void alive_cb(uint32_t number, void *user)

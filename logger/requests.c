@@ -12,6 +12,7 @@
 #define NAMES_RETRY_MAX_NS (60 * NS_PER_S)
 #define RESOLVE_RETRY_NS (2 * NS_PER_S)
 #define PROBE_LIMIT 5
+#define NAMES_MAX 128 /* symbols in one request */
 
 /* The wall clock as it was at the start, gone on without steps: bans end when they should. */
 static int64_t steady_ns(const struct app *app)
@@ -49,7 +50,7 @@ void requests_free(struct app *app)
         free(app->requests);
 }
 
-void request_names(struct site *site, struct tracked **names, size_t count)
+static void request_names(struct site *site, struct tracked **names, size_t count)
 {
         uint64_t id;
         struct request *request = request_new(site->app, REQUEST_NAMES, site, &id);
@@ -58,6 +59,20 @@ void request_names(struct site *site, struct tracked **names, size_t count)
         request->name_count = count;
         site->names_waiting++;
         budget_add(&site->budget, BUDGET_NAMES, id, site->venue->info_weight);
+}
+
+void request_all_names(struct site *site)
+{
+        struct tracked *names[NAMES_MAX];
+        size_t count = 0, most = site->venue->info_symbols_max;
+        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
+                if (tracked->kind != KIND_TRADES && !tracked->refused)
+                        names[count++] = tracked;
+                if (count == most || (count && !tracked->next)) {
+                        request_names(site, names, count);
+                        count = 0;
+                }
+        }
 }
 
 void request_resolve(struct site *site)
@@ -86,6 +101,12 @@ static uint32_t image_limit(struct tracked *tracked, enum fetch_purpose purpose)
         return many && app->depth > FIRST_IMAGE_SHALLOW ? FIRST_IMAGE_SHALLOW : app->depth;
 }
 
+/* A probe wants the id alone: levels have it as well as orders. */
+static uint8_t image_kind(const struct request *request)
+{
+        return request->purpose == FETCH_PROBE ? KIND_L2 : request->tracked->kind;
+}
+
 void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch)
 {
         static const enum budget_priority priorities[FETCH_PURPOSES] = {
@@ -100,15 +121,15 @@ void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t
         request->purpose = purpose;
         request->fetch = fetch;
         request->limit = image_limit(tracked, purpose);
-        budget_add(
-            &site->budget, priorities[purpose], id, site->venue->image_weight(request->limit));
+        budget_add(&site->budget, priorities[purpose], id,
+            site->venue->image_weight(image_kind(request), request->limit));
 }
 
 static void send_names(struct request *request, struct buffer *url)
 {
-        const char *symbols[128];
+        const char *symbols[NAMES_MAX];
         size_t count = 0;
-        for (; count < request->name_count && count < 128; count++)
+        for (; count < request->name_count && count < NAMES_MAX; count++)
                 symbols[count] = request->names[count]->symbol;
         request->site->venue->info_url(request->site->rest_base, symbols, count, url);
 }
@@ -119,6 +140,20 @@ static bool request_is_stale(const struct request *request)
         return request->kind == REQUEST_IMAGE &&
             (!request->tracked->session.fetching ||
                 request->tracked->session.fetch != request->fetch);
+}
+
+static void send_url(struct app *app, struct request *request, uint64_t id, const char *url)
+{
+        const struct site *site = request->site;
+        struct buffer headers;
+        buffer_init(&headers, LIMIT_SETTING_SIZE);
+        if (site->venue->headers)
+                site->venue->headers(
+                    &site->choice, url + strlen(site->rest_base), clock_wall_ns(), &headers);
+        buffer_append_byte(&headers, 0);
+        log_debug("%s: asking for %s", site->venue->name, url);
+        rest_get(app->rest, id, url, (char *)headers.data);
+        buffer_deinit(&headers);
 }
 
 static void request_send(struct app *app, uint64_t id)
@@ -135,12 +170,11 @@ static void request_send(struct app *app, uint64_t id)
         } else {
                 if (request->purpose == FETCH_REFRESH)
                         record_tail_begin(request->tracked->stream);
-                request->site->venue->image_url(
-                    request->site->rest_base, request->tracked->symbol, request->limit, &url);
+                request->site->venue->image_url(request->site->rest_base, image_kind(request),
+                    request->tracked->symbol, request->limit, &url);
         }
         buffer_append_byte(&url, 0);
-        log_debug("%s: asking for %s", request->site->venue->name, (char *)url.data);
-        rest_get(app->rest, id, (char *)url.data);
+        send_url(app, request, id, (char *)url.data);
         buffer_deinit(&url);
 }
 
@@ -195,24 +229,9 @@ static const char *answer_problem(const struct rest_answer *answer, char *text, 
 static void fail_image(struct app *app, struct request *request, const char *why)
 {
         struct tracked *tracked = request->tracked;
-        log_debug("%s:%s: no image: %s", request->site->venue->name, tracked->symbol, why);
+        log_debug("%s: no image: %s", tracked->name, why);
         int64_t blocked = request->site->budget.blocked_until_ns - steady_ns(app);
         tracked_fetch_failed(tracked, request->fetch, blocked > 0 ? app->mono_ns + blocked : 0);
-}
-
-static int parse_image(struct app *app, struct request *request, struct json_value root,
-    struct image *image, const char **reason)
-{
-        struct tracked *tracked = request->tracked;
-        const struct venue *venue = request->site->venue;
-        unsigned digits[2];
-        *reason = "its decimals fit no scale";
-        int code = venue->parse_image(
-            root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
-        if (!scale_fit(tracked, code, digits, image->receive_time_ns))
-                return code;
-        return venue->parse_image(
-            root, record_scale(tracked->stream), request->limit, &app->list, image, digits, reason);
 }
 
 static void image_answered(struct app *app, struct request *request, struct rest_answer *answer)
@@ -224,21 +243,39 @@ static void image_answered(struct app *app, struct request *request, struct rest
         bool parsed = !answer->code &&
             !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
         if (answer->code || answer->status != 200) {
-                if (parsed && answer->status == 400 &&
-                    request->site->venue->is_unknown_symbol(root))
+                if (parsed && request->site->venue->is_unknown_symbol(answer->status, root))
                         tracked_refuse(
                             request->tracked, "the exchange does not know this symbol any more");
                 else
                         fail_image(app, request, answer_problem(answer, text, sizeof(text)));
-        } else if (!parsed || parse_image(app, request, root, &image, &reason)) {
-                log_warning("%s:%s: an image cannot be used: %s", request->site->venue->name,
-                    request->tracked->symbol, reason);
+        } else if (!parsed ||
+            parse_image(
+                request->tracked, root, image_kind(request), request->limit, &image, &reason)) {
+                log_warning("%s: an image cannot be used: %s", request->tracked->name, reason);
                 fail_image(app, request, reason);
         } else {
                 if (request->purpose != FETCH_PROBE)
-                        request->tracked->shallow = request->limit < app->depth;
+                        request->tracked->shallow =
+                            request->limit < app->depth && request->tracked->kind == KIND_L2;
                 tracked_image(request->tracked, request->fetch, &image);
         }
+}
+
+/* A symbol that is recorded already may come back: only new ones are refused. */
+static void name_missing(struct tracked *tracked, const char *why)
+{
+        struct site *site = tracked->site;
+        struct tracked *trades =
+            tracked_find(site, tracked->symbol, strlen(tracked->symbol), KIND_TRADES);
+        if (tracked->refused)
+                return;
+        if (tracked->stream) {
+                log_warning("%s: %s any more", tracked->name, why);
+                return;
+        }
+        tracked_refuse(tracked, why);
+        if (trades)
+                tracked_stop(trades);
 }
 
 /* One name of many is wrong and the exchange does not say which: ask for each half. */
@@ -247,7 +284,7 @@ static void names_unknown(struct request *request)
         struct site *site = request->site;
         size_t half = request->name_count / 2;
         if (request->name_count == 1) {
-                tracked_refuse(request->names[0], "the exchange does not know this symbol");
+                name_missing(request->names[0], "the exchange does not know this symbol");
                 return;
         }
         struct request copy = *request; /* new requests may move the table */
@@ -266,27 +303,16 @@ static int names_take(struct request *request, struct json_value root)
                 return ERR_PARSE;
         if (limit)
                 budget_set_limit(&site->budget, limit);
-        while ((more = site->venue->parse_info(&cursor, &info)) > 0) {
-                struct tracked *tracked = tracked_find(site, info.symbol, strlen(info.symbol));
-                if (!tracked || tracked->stream || tracked->refused)
-                        continue;
-                tracked->info = info;
-                if (!info.trading)
-                        log_warning(
-                            "%s:%s: its status is %s", site->venue->name, info.symbol, info.status);
-                if (!strcmp(info.status, "BREAK"))
-                        tracked_refuse(tracked, "it is not traded (status BREAK)");
-                else
-                        tracked_begin(tracked);
-        }
+        while ((more = site->venue->parse_info(&cursor, &info)) > 0)
+                symbol_told(site, &info);
         return more;
 }
 
 static void names_refuse_rest(struct tracked **names, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
-                if (!names[i]->stream && !names[i]->refused)
-                        tracked_refuse(names[i], "the exchange does not name this symbol");
+                if (!names[i]->stream)
+                        name_missing(names[i], "the exchange does not name this symbol");
         }
 }
 
@@ -299,7 +325,7 @@ static bool names_answered(struct app *app, uint64_t id, struct rest_answer *ans
         char text[300];
         bool parsed = !answer->code &&
             !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
-        if (parsed && answer->status == 400 && site->venue->is_unknown_symbol(root)) {
+        if (parsed && site->venue->is_unknown_symbol(answer->status, root)) {
                 names_unknown(request);
                 return true;
         }

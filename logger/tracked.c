@@ -1,4 +1,4 @@
-/* One symbol: feeds its session and carries out what the session decides. */
+/* One stream: feeds its session and carries out what the session decides. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,70 +16,8 @@ struct context {
 
 static void tracked_step(struct context *context, struct session_input *input);
 
-static uint64_t hash_name(const char *text, size_t size)
+void tracked_stop(struct tracked *tracked)
 {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-        return hash;
-}
-
-static struct tracked **by_name_place(struct site *site, const char *symbol, size_t size)
-{
-        size_t at = hash_name(symbol, size) % site->by_name_size;
-        while (site->by_name[at] &&
-            (strlen(site->by_name[at]->symbol) != size ||
-                memcmp(site->by_name[at]->symbol, symbol, size)))
-                at = (at + 1) % site->by_name_size;
-        return &site->by_name[at];
-}
-
-struct tracked *tracked_find(struct site *site, const char *symbol, size_t size)
-{
-        return site->by_name_size ? *by_name_place(site, symbol, size) : NULL;
-}
-
-static void by_name_grow(struct site *site)
-{
-        if (2 * (site->tracked_count + 1) <= site->by_name_size)
-                return;
-        free(site->by_name);
-        site->by_name_size = site->by_name_size ? site->by_name_size * 2 : 64;
-        site->by_name = memory_new(site->by_name_size * sizeof(*site->by_name));
-        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next)
-                *by_name_place(site, tracked->symbol, strlen(tracked->symbol)) = tracked;
-}
-
-int tracked_add(struct site *site, const char *symbol, struct error *error)
-{
-        if (tracked_find(site, symbol, strlen(symbol)))
-                return error_set(
-                    error, ERR_USAGE, "SYMBOLS: %s:%s is named twice", site->venue->name, symbol);
-        struct tracked *tracked = memory_new(sizeof(*tracked));
-        tracked->site = site;
-        tracked->member = -1;
-        snprintf(tracked->symbol, sizeof(tracked->symbol), "%s", symbol);
-        site->venue->stream_name(
-            symbol, site->app->period_ms, tracked->stream_name, sizeof(tracked->stream_name));
-        event_log_init(&tracked->held, HELD_SIZE);
-        by_name_grow(site);
-        *by_name_place(site, symbol, strlen(symbol)) = tracked;
-        tracked->next = site->tracked;
-        site->tracked = tracked;
-        site->tracked_count++;
-        return 0;
-}
-
-void tracked_free(struct tracked *tracked)
-{
-        event_log_deinit(&tracked->held);
-        level_list_deinit(&tracked->waiting.list);
-        free(tracked);
-}
-
-void tracked_refuse(struct tracked *tracked, const char *why)
-{
-        log_error("%s:%s: refused: %s", tracked->site->venue->name, tracked->symbol, why);
         tracked->refused = true;
         if (!tracked->stream)
                 return;
@@ -87,35 +25,82 @@ void tracked_refuse(struct tracked *tracked, const char *why)
         tracked_step(&context, &(struct session_input){.kind = INPUT_REFUSED});
 }
 
-/* The exchange has confirmed the symbol: record it. */
-void tracked_begin(struct tracked *tracked)
+void tracked_refuse(struct tracked *tracked, const char *why)
+{
+        log_error("%s: refused: %s", tracked->name, why);
+        tracked_stop(tracked);
+}
+
+static void begin_session(struct tracked *tracked, enum venue_sync sync)
 {
         struct app *app = tracked->site->app;
+        uint64_t seed = (uint64_t)app->wall_ns ^ (uint64_t)(uintptr_t)tracked;
+        bool corrects = !tracked->numbers; /* numbers are given once: no second image has them */
+        session_init(&tracked->session, sync, corrects ? app->refresh_period_ns : INT64_MAX / 4,
+            seed, app->mono_ns);
+        int64_t last_id = record_last_id(tracked->stream);
+        if (last_id >= 0 && sync != SYNC_BRIDGE)
+                session_set_id(&tracked->session, last_id);
+}
+
+static const char *feed_name(const struct tracked *tracked)
+{
+        const struct venue *venue = tracked->site->venue;
+        if (strcmp(venue->feed, "exchange"))
+                return venue->feed;
+        return tracked->kind == KIND_L2 ? "level2_batch"
+            : tracked->kind == KIND_L3  ? "full"
+            : tracked->site->choice.key ? "full"
+                                        : "matches";
+}
+
+/* The exchange has confirmed the symbol: record it. */
+void tracked_begin(struct tracked *tracked, const struct symbol_info *info)
+{
+        struct app *app = tracked->site->app;
+        const struct venue *venue = tracked->site->venue;
+        enum venue_sync sync = venue->sync(tracked->kind);
         struct error error;
-        struct stream_name name = {.kind = KIND_L2, .sequenced = tracked->site->venue->sequenced};
-        snprintf(name.exchange, sizeof(name.exchange), "%s", tracked->site->venue->name);
+        struct stream_name name = {
+            .kind = tracked->kind, .sequenced = sync != SYNC_SNAPSHOT || venue->counts_messages};
+        snprintf(name.exchange, sizeof(name.exchange), "%s", venue->name);
         snprintf(name.symbol, sizeof(name.symbol), "%s", tracked->symbol);
-        if (record_stream_open(app->recorder, &name, &tracked->info.scale, app->wall_ns,
-                &tracked->stream, &error)) {
+        if (record_stream_open(
+                app->recorder, &name, &info->scale, app->wall_ns, &tracked->stream, &error)) {
                 tracked_refuse(tracked, error.text);
                 return;
         }
-        session_init(&tracked->session, app->refresh_period_ns,
-            hash_name(tracked->symbol, strlen(tracked->symbol)) ^ (uint64_t)app->wall_ns,
-            app->mono_ns);
+        record_set_source(tracked->stream, feed_name(tracked), tracked->note);
+        begin_session(tracked, sync);
         if (connections_join(tracked, &error))
                 tracked_refuse(tracked, error.text);
+}
+
+/* The event in hand, its orders by number where ids are not kept. */
+static const struct event *named_event(
+    const struct context *context, struct event *copy, struct order_message *message)
+{
+        const struct tracked *tracked = context->tracked;
+        if (!tracked->numbers || !context->event->order)
+                return context->event;
+        *copy = *context->event;
+        *message = *context->event->order;
+        copy->order = message;
+        order_numbers_message(tracked->numbers, message, record_has_book(tracked->stream));
+        return copy;
 }
 
 static void apply_event(struct context *context)
 {
         struct tracked *tracked = context->tracked;
-        int code = record_event(tracked->stream, context->event);
+        struct event copy;
+        struct order_message message;
+        int code = record_event(tracked->stream, named_event(context, &copy, &message));
         if (!code)
                 return;
         if (code == ERR_FULL)
-                log_error("%s:%s: the book exceeds %u levels a side, it is fetched anew",
-                    tracked->site->venue->name, tracked->symbol, LIMIT_BOOK_LEVELS);
+                log_error("%s: the book exceeds %u levels a side or %u orders, it is fetched anew",
+                    tracked->name, LIMIT_BOOK_LEVELS, LIMIT_BOOK_ORDERS);
         tracked_step(context,
             &(struct session_input){.kind = INPUT_CROSSED,
                 .first_id = context->event->first_id,
@@ -126,7 +111,9 @@ static void keep_event(struct context *context, bool new_run)
 {
         struct tracked *tracked = context->tracked;
         int64_t first, last;
-        record_headless(tracked->stream, context->event, new_run);
+        struct event copy;
+        struct order_message message;
+        record_headless(tracked->stream, named_event(context, &copy, &message), new_run);
         if (record_run_ids(tracked->stream, &first, &last))
                 session_run_began(&tracked->session, first);
         else /* too large to be kept in memory: an image must reach beyond it */
@@ -156,8 +143,13 @@ static void replay_held(struct tracked *tracked)
 static void report_live(struct tracked *tracked)
 {
         const struct book *book = record_book(tracked->stream);
-        log_info("%s:%s: live, image %" PRId64 ", %zu bids, %zu asks", tracked->site->venue->name,
-            tracked->symbol, book->id, book_count(book, SIDE_BID), book_count(book, SIDE_ASK));
+        if (book->by_order)
+                log_info("%s: live, image %" PRId64 ", %zu orders at %zu bids, %zu asks",
+                    tracked->name, book->id, book_size(book), book_count(book, SIDE_BID),
+                    book_count(book, SIDE_ASK));
+        else
+                log_info("%s: live, image %" PRId64 ", %zu bids, %zu asks", tracked->name, book->id,
+                    book_count(book, SIDE_BID), book_count(book, SIDE_ASK));
 }
 
 static void forget_image(struct tracked *tracked)
@@ -166,58 +158,91 @@ static void forget_image(struct tracked *tracked)
         level_list_clear(&tracked->waiting.list);
 }
 
-/* The image that waited, or the one of this answer. */
-static const struct image *image_in_hand(const struct context *context)
+/* The image that waited, or the one of this input; without ids it stands at our own count. */
+static const struct image *image_in_hand(const struct context *context, struct image *copy)
 {
-        const struct held_image *waiting = &context->tracked->waiting;
-        return waiting->there ? &waiting->image : context->image;
+        struct tracked *tracked = context->tracked;
+        struct held_image *waiting = &tracked->waiting;
+        struct level_list *list = waiting->there ? &waiting->list : &tracked->site->app->list;
+        *copy = waiting->there ? waiting->image : *context->image;
+        if (tracked->session.sync == SYNC_SNAPSHOT)
+                copy->id = tracked->session.id;
+        if (tracked->numbers)
+                order_numbers_ids(tracked->numbers, list->orders, list->count);
+        return copy;
 }
 
 static void use_image(struct context *context)
 {
         struct tracked *tracked = context->tracked;
+        struct image image;
         int64_t first, last;
-        int code = record_image(tracked->stream, image_in_hand(context));
+        int code = record_image(tracked->stream, image_in_hand(context, &image));
         forget_image(tracked);
         if (tracked->shallow)
                 session_refresh_soon(
                     &tracked->session, tracked->site->app->mono_ns + DEEPER_AFTER_NS);
+        if (code && tracked->session.sync == SYNC_SNAPSHOT)
+                tracked_step(context, &(struct session_input){.kind = INPUT_NOT_CARRIED});
         if (!code || !record_run_ids(tracked->stream, &first, &last))
                 return;
-        log_warning("%s:%s: the book crossed behind the image, it is fetched anew",
-            tracked->site->venue->name, tracked->symbol);
+        log_warning("%s: the book crossed behind the image, it is fetched anew", tracked->name);
         tracked_step(context,
             &(struct session_input){
                 .kind = INPUT_CROSSED, .first_id = first, .last_id = last, .kept = true});
 }
 
+/* Trades begin with nothing: an empty image before the first of them. */
+static void begin_tape(struct context *context)
+{
+        const struct event *event = context->event;
+        struct image empty = {.id = event->first_id - 1, .receive_time_ns = event->receive_time_ns};
+        record_image(context->tracked->stream, &empty);
+        log_info("%s: recorded from id %" PRId64 " on", context->tracked->name, event->first_id);
+}
+
 static void wait_image(struct context *context)
 {
         struct held_image *waiting = &context->tracked->waiting;
+        const struct image *image = context->image;
+        struct level_list *list = &waiting->list;
         forget_image(context->tracked);
-        waiting->image = *context->image;
+        waiting->image = *image;
         for (enum side s = 0; s < SIDES; s++) {
-                for (uint32_t i = 0; i < context->image->count[s]; i++)
-                        level_list_add(&waiting->list, context->image->levels[s][i]);
+                for (uint32_t i = 0; i < image->count[s]; i++) {
+                        if (image->kind == KIND_L3)
+                                level_list_add_order(
+                                    list, image->levels[s][i], &image->orders[s][i]);
+                        else
+                                level_list_add(list, image->levels[s][i]);
+                }
         }
-        waiting->image.levels[SIDE_BID] = waiting->list.levels;
-        waiting->image.levels[SIDE_ASK] = waiting->list.levels + waiting->image.count[SIDE_BID];
+        uint32_t bids = image->count[SIDE_BID];
+        waiting->image.levels[SIDE_BID] = list->levels;
+        waiting->image.levels[SIDE_ASK] = list->levels + bids;
+        if (image->kind == KIND_L3) {
+                waiting->image.orders[SIDE_BID] = list->orders;
+                waiting->image.orders[SIDE_ASK] = list->orders + bids;
+        }
         waiting->there = true;
 }
 
 static void correct_book(struct context *context)
 {
         struct tracked *tracked = context->tracked;
+        struct image copy;
         uint32_t differences;
-        const struct image *image = image_in_hand(context);
+        if (tracked->session.sync == SYNC_SNAPSHOT) /* it is of this moment */
+                record_tail_begin(tracked->stream);
+        const struct image *image = image_in_hand(context, &copy);
         int code = record_correct(tracked->stream, image, &differences);
         if (code) {
-                log_debug("%s:%s: image %" PRId64 " cannot be carried forward (%s), asking again",
-                    tracked->site->venue->name, tracked->symbol, image->id, error_name(code));
+                log_debug("%s: image %" PRId64 " cannot be carried forward (%s), asking again",
+                    tracked->name, image->id, error_name(code));
                 tracked_step(context, &(struct session_input){.kind = INPUT_NOT_CARRIED});
         } else if (differences) {
-                log_info("%s:%s: image %" PRId64 " corrected %u levels", tracked->site->venue->name,
-                    tracked->symbol, image->id, differences);
+                log_info("%s: image %" PRId64 " corrected %u %s", tracked->name, image->id,
+                    differences, tracked->kind == KIND_L3 ? "orders" : "levels");
         }
         forget_image(tracked);
 }
@@ -230,14 +255,15 @@ static void open_gap(struct context *context, const struct session_action *actio
             [SESSION_GAP_SILENT] = GAP_SILENT};
         struct tracked *tracked = context->tracked;
         char detail[META_DETAIL_SIZE];
-        if (context->event)
+        if (context->event && tracked->session.sync != SYNC_SNAPSHOT)
                 snprintf(detail, sizeof(detail),
                     "expected id %" PRId64 ", got %" PRId64 "..%" PRId64, action->expected_id,
                     context->event->first_id, context->event->last_id);
         else
                 snprintf(detail, sizeof(detail), "%s", action->why);
-        log_warning("%s:%s: gap (%s): %s", tracked->site->venue->name, tracked->symbol,
-            session_gap_name(action->gap), detail);
+        log_warning("%s: gap (%s): %s", tracked->name, session_gap_name(action->gap), detail);
+        if (tracked->numbers)
+                order_numbers_forget(tracked->numbers);
         record_gap(tracked->stream, causes[action->gap], tracked->site->app->wall_ns, detail);
 }
 
@@ -247,6 +273,9 @@ static void act(struct context *context, const struct session_action *action)
         switch (action->kind) {
         case ACTION_KEEP:
                 keep_event(context, action->new_run);
+                break;
+        case ACTION_BEGIN:
+                begin_tape(context);
                 break;
         case ACTION_APPLY:
                 apply_event(context);
@@ -275,8 +304,7 @@ static void act(struct context *context, const struct session_action *action)
                 correct_book(context);
                 break;
         case ACTION_FORGET_IMAGE:
-                log_debug("%s:%s: image not used: %s", tracked->site->venue->name, tracked->symbol,
-                    action->why);
+                log_debug("%s: image not used: %s", tracked->name, action->why);
                 forget_image(tracked);
                 break;
         case ACTION_GAP:
@@ -286,7 +314,7 @@ static void act(struct context *context, const struct session_action *action)
                 connections_resubscribe(tracked);
                 break;
         case ACTION_LIVE:
-                if (record_has_book(tracked->stream))
+                if (record_has_book(tracked->stream) && tracked->kind != KIND_TRADES)
                         report_live(tracked);
                 break;
         }
@@ -305,15 +333,19 @@ static void tracked_step(struct context *context, struct session_input *input)
                 act(context, &actions.list[i]);
 }
 
+/* Events without ids are counted by us. */
 void tracked_event(struct tracked *tracked, uint32_t connection, const struct event *event)
 {
-        struct context context = {.tracked = tracked, .event = event};
+        struct event counted = *event;
+        struct context context = {.tracked = tracked, .event = &counted};
+        if (tracked->session.sync == SYNC_SNAPSHOT)
+                counted.first_id = counted.last_id = session_next_id(&tracked->session);
         tracked->events++;
         tracked_step(&context,
             &(struct session_input){.kind = INPUT_EVENT,
                 .connection = connection,
-                .first_id = event->first_id,
-                .last_id = event->last_id});
+                .first_id = counted.first_id,
+                .last_id = counted.last_id});
 }
 
 void tracked_connection(struct tracked *tracked, enum session_input_kind kind, uint32_t connection)
@@ -322,10 +354,41 @@ void tracked_connection(struct tracked *tracked, enum session_input_kind kind, u
         tracked_step(&context, &(struct session_input){.kind = kind, .connection = connection});
 }
 
+/* In an auction it may be. Levels come in any order. */
 static bool image_is_crossed(const struct image *image)
 {
-        return image->count[SIDE_BID] && image->count[SIDE_ASK] &&
-            image->levels[SIDE_BID][0].price >= image->levels[SIDE_ASK][0].price;
+        int64_t bid = INT64_MIN, ask = INT64_MAX;
+        for (uint32_t i = 0; i < image->count[SIDE_BID]; i++)
+                bid =
+                    image->levels[SIDE_BID][i].price > bid ? image->levels[SIDE_BID][i].price : bid;
+        for (uint32_t i = 0; i < image->count[SIDE_ASK]; i++)
+                ask =
+                    image->levels[SIDE_ASK][i].price < ask ? image->levels[SIDE_ASK][i].price : ask;
+        return !image->auction && image->count[SIDE_BID] && image->count[SIDE_ASK] && bid >= ask;
+}
+
+void tracked_snapshot(struct tracked *tracked, uint32_t connection, const struct image *image)
+{
+        struct context context = {.tracked = tracked, .image = image};
+        tracked_step(&context,
+            &(struct session_input){.kind = INPUT_SNAPSHOT,
+                .connection = connection,
+                .image_crossed = image_is_crossed(image)});
+}
+
+void tracked_proof(struct tracked *tracked, uint32_t connection, int64_t newest_id)
+{
+        struct context context = {.tracked = tracked};
+        tracked_step(&context,
+            &(struct session_input){
+                .kind = INPUT_PROOF, .connection = connection, .last_id = newest_id});
+}
+
+void tracked_lost(struct tracked *tracked, uint32_t connection)
+{
+        struct context context = {.tracked = tracked};
+        tracked_step(
+            &context, &(struct session_input){.kind = INPUT_LOST, .connection = connection});
 }
 
 void tracked_image(struct tracked *tracked, uint32_t fetch, const struct image *image)

@@ -1,12 +1,11 @@
-/* Binance spot (and Binance.US, the same by another host): depth streams, images, exchangeInfo.
+/* Binance spot (and Binance.US, the same by another host): depth, trades, images, exchangeInfo.
  * Sources: Binance Spot API documentation, web-socket-streams and rest-api, state of 2026-07-21. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/decimal.h"
-#include "venue/venue.h"
+#include "venue/values.h"
 
 #define DIGITS 8 /* prices and quantities come with 8 decimals, whatever the tick */
 
@@ -21,17 +20,34 @@ static bool symbol_is_valid(const char *symbol)
         return true;
 }
 
-static void stream_name(const char *symbol, unsigned period_ms, char *ret_name, size_t size)
+static uint8_t book_kind(const struct venue_choice *choice)
 {
+        (void)choice;
+        return KIND_L2;
+}
+
+static enum venue_sync sync_of(uint8_t kind)
+{
+        return kind == KIND_TRADES ? SYNC_TAPE : SYNC_BRIDGE;
+}
+
+static void stream_name(uint8_t kind, const char *symbol, const struct venue_choice *choice,
+    char *ret_name, size_t size)
+{
+        const char *channel = choice->period_ms == 1000 ? "@depth" : "@depth@100ms";
         size_t i = 0;
         for (; symbol[i] && i + 1 < size; i++)
                 ret_name[i] = (char)tolower((unsigned char)symbol[i]);
-        snprintf(ret_name + i, size - i, period_ms == 1000 ? "@depth" : "@depth@100ms");
+        if (kind == KIND_TRADES)
+                channel = choice->aggregate ? "@aggTrade" : "@trade";
+        snprintf(ret_name + i, size - i, "%s", channel);
 }
 
-static void command(
-    bool subscribe, const char *const *names, size_t count, uint32_t id, struct buffer *text)
+static unsigned command(bool subscribe, const char *const *names, size_t count, uint32_t id,
+    const struct venue_choice *choice, int64_t wall_ns, struct buffer *text)
 {
+        (void)choice;
+        (void)wall_ns;
         buffer_printf(
             text, "{\"method\":\"%s\",\"params\":[", subscribe ? "SUBSCRIBE" : "UNSUBSCRIBE");
         for (size_t i = 0; i < count; i++) {
@@ -40,6 +56,7 @@ static void command(
                 buffer_append_byte(text, '"');
         }
         buffer_printf(text, "],\"id\":%u}", id);
+        return 1;
 }
 
 /* Error answers come flat, {"code","msg"}, or nested, {"error":{"code","msg"},"id"}. */
@@ -61,21 +78,23 @@ static bool parse_answer(struct json_value root, struct venue_message *message)
         return true;
 }
 
-static void parse_depth(struct json_value data, struct venue_message *message)
+static bool brings_parts(struct json_text type)
 {
-        message->body = data;
-        message->kind = MESSAGE_EVENT;
-        if (!json_member_string(data, "s", &message->symbol)) {
-                message->kind = MESSAGE_BAD;
-                message->text = "depthUpdate without a symbol";
-        }
+        return json_text_is(type, "depthUpdate") || json_text_is(type, "trade") ||
+            json_text_is(type, "aggTrade");
 }
 
 static void parse(struct json_value root, struct venue_message *message)
 {
         struct json_value data;
         struct json_text type;
-        *message = (struct venue_message){.kind = MESSAGE_OTHER, .answer_id = -1, .text = ""};
+        *message = (struct venue_message){.kind = MESSAGE_OTHER,
+            .sequence = -1,
+            .symbol = {"", 0},
+            .newest_id = -1,
+            .newest_trade = -1,
+            .answer_id = -1,
+            .text = ""};
         if (!json_is_object(root)) {
                 message->kind = MESSAGE_BAD;
                 message->text = "not an object";
@@ -83,159 +102,172 @@ static void parse(struct json_value root, struct venue_message *message)
         }
         if (!json_member(root, "stream", &data) || !json_member(root, "data", &data))
                 data = root;
-        if (!json_member_string(data, "e", &type)) {
+        message->root = data;
+        if (!json_member_string(data, "e", &type))
                 parse_answer(root, message);
-                return;
-        }
-        if (json_text_is(type, "depthUpdate"))
-                parse_depth(data, message);
+        else if (brings_parts(type))
+                message->kind = MESSAGE_EVENTS;
         else if (json_text_is(type, "serverShutdown"))
                 message->kind = MESSAGE_SHUTDOWN;
 }
 
-/* Remember how many decimals the text has; the usual case, as many as the scale, is one look. */
-static void note_digits(struct json_text text, unsigned usual, unsigned *digits)
+/* A message tells one thing. */
+static bool next_part(struct venue_message *message, struct venue_part *ret_part)
 {
-        unsigned found = usual;
-        if (!usual || text.size <= usual || text.data[text.size - usual - 1] != '.') {
-                const char *point = memchr(text.data, '.', text.size);
-                found = point ? (unsigned)(text.data + text.size - point - 1) : 0;
+        struct venue_part part = {.kind = KIND_TRADES, .time = {"", 0}, .body = message->root};
+        struct json_text type;
+        if (message->step++)
+                return false;
+        if (!json_member_string(part.body, "e", &type) ||
+            !json_member_string(part.body, "s", &part.symbol)) {
+                message->text = "it does not name its symbol";
+                return false;
         }
-        if (found > *digits)
-                *digits = found;
+        if (json_text_is(type, "depthUpdate"))
+                part.kind = KIND_L2;
+        *ret_part = part;
+        return true;
 }
 
-/* What cannot be read at all outweighs what only needs another scale. */
-static int worse_code(int a, int b)
-{
-        return !a || (a == ERR_FULL && b) ? b : a;
-}
-
-static int parse_side(struct json_value array, const struct scale *scale, struct level_list *list,
-    unsigned digits[2], const char **reason)
+static void take_side(struct values *values, struct json_value array, struct level_list *list)
 {
         struct json_cursor cursor;
         struct json_text price, quantity;
         size_t begin = list->count;
-        int code = 0, more;
-        *reason = "sides are not arrays of [price, quantity]";
-        if (!json_array_begin(array, &cursor))
-                return ERR_PARSE;
-        while ((more = json_pair_next(&cursor, &price, &quantity)) > 0) {
-                struct level level = {0};
-                int price_code =
-                    decimal_parse(price.data, price.size, scale->price_digits, &level.price);
-                int quantity_code = decimal_parse(
-                    quantity.data, quantity.size, scale->quantity_digits, &level.quantity);
-                note_digits(price, scale->price_digits, &digits[0]);
-                note_digits(quantity, scale->quantity_digits, &digits[1]);
-                code = worse_code(code, worse_code(price_code, quantity_code));
-                if (level.quantity < 0 || level.price < 0)
-                        code = ERR_RANGE;
-                if (list->count - begin == LIMIT_EVENT_LEVELS)
-                        return ERR_RANGE;
-                level_list_add(list, level);
+        int more = ERR_PARSE;
+        if (json_array_begin(array, &cursor)) {
+                while ((more = json_pair_next(&cursor, &price, &quantity)) > 0) {
+                        struct level level = {
+                            values_price(values, price), values_quantity(values, quantity)};
+                        if (list->count - begin == LIMIT_EVENT_LEVELS) {
+                                values_refuse(values, ERR_RANGE, "more levels than are taken");
+                                return;
+                        }
+                        level_list_add(list, level);
+                }
         }
         if (more < 0)
-                return ERR_PARSE;
-        if (code == ERR_PARSE)
-                *reason = "a price or quantity is no decimal number";
-        else if (code == ERR_RANGE)
-                *reason = "a price or quantity is negative or too large";
-        return code;
+                values_refuse(values, ERR_PARSE, "sides are not arrays of [price, quantity]");
 }
 
 /* Both sides into @list: bids, then asks. */
-static int parse_sides(struct json_value body, const char *const names[SIDES],
-    const struct scale *scale, struct level_list *list, uint32_t ret_count[SIDES],
-    unsigned digits[2], const char **reason)
+static void take_sides(struct values *values, struct json_value body,
+    const char *const names[SIDES], struct level_list *list, uint32_t ret_count[SIDES])
 {
         struct json_value array;
-        int worst = 0;
         level_list_clear(list);
-        digits[0] = digits[1] = 0;
-        for (enum side s = 0; s < SIDES; s++) {
+        for (enum side s = 0; s < SIDES && !values->code; s++) {
                 size_t begin = list->count;
-                *reason = "a side is missing";
-                int code = json_member(body, names[s], &array)
-                    ? parse_side(array, scale, list, digits, reason)
-                    : ERR_PARSE;
-                if (code && code != ERR_FULL)
-                        return code;
-                worst = code ? code : worst;
+                if (json_member(body, names[s], &array))
+                        take_side(values, array, list);
+                else
+                        values_refuse(values, ERR_PARSE, "a side is missing");
                 ret_count[s] = (uint32_t)(list->count - begin);
         }
-        if (!list->count) {
-                digits[0] = scale->price_digits;
-                digits[1] = scale->quantity_digits;
-        }
-        return digits[0] > scale->price_digits || digits[1] > scale->quantity_digits ? ERR_FULL
-                                                                                     : worst;
 }
 
-/* An empty list has no array yet, and nothing may be added to NULL. */
-static void set_levels(const struct level_list *list, const uint32_t count[SIDES],
-    const struct level *ret_levels[SIDES])
+/* Milliseconds; a connection asked for microseconds would give 1000 times as much. */
+static void take_time(
+    struct values *values, struct json_value body, const char *key, struct event *event)
 {
-        ret_levels[SIDE_BID] = list->levels;
-        ret_levels[SIDE_ASK] = list->count ? list->levels + count[SIDE_BID] : NULL;
+        int64_t time = 0, time_ns = 0;
+        if (!json_member_int(body, key, &time))
+                values_refuse(values, ERR_PARSE, "its time is missing or no integer");
+        int64_t unit = time >= INT64_C(100000000000000) ? NS_PER_US : NS_PER_MS;
+        values_set_time(event, __builtin_mul_overflow(time, unit, &time_ns) ? 0 : time_ns);
 }
 
-static int parse_event(const struct venue_message *message, const struct scale *scale,
-    struct level_list *list, struct event *ret_event, unsigned digits[2], const char **reason)
+static void take_depth(
+    struct values *values, struct json_value body, struct level_list *list, struct event *event)
 {
         static const char *const names[SIDES] = {"b", "a"};
-        struct event event = {.receive_time_ns = ret_event->receive_time_ns};
-        int64_t time;
-        *reason = "E, U or u is missing or no integer";
-        if (!json_member_int(message->body, "E", &time) ||
-            !json_member_int(message->body, "U", &event.first_id) ||
-            !json_member_int(message->body, "u", &event.last_id))
-                return ERR_PARSE;
-        *reason = "U and u are no range of ids";
-        if (event.first_id < 0 || event.last_id < event.first_id || event.last_id == INT64_MAX)
-                return ERR_PARSE;
-        int code = parse_sides(message->body, names, scale, list, event.count, digits, reason);
-        if (code)
-                return code;
-        /* Milliseconds; a connection asked for microseconds would give 1000 times as much. */
-        int64_t unit = time >= INT64_C(100000000000000) ? NS_PER_US : NS_PER_MS;
-        if (__builtin_mul_overflow(time, unit, &event.event_time_ns) ||
-            !time_is_plausible(event.event_time_ns)) {
-                event.event_time_ns = event.receive_time_ns;
-                event.flags |= EVENT_TIME_REPLACED;
-        }
-        set_levels(list, event.count, event.levels);
-        *ret_event = event;
-        return 0;
+        take_time(values, body, "E", event);
+        if (!json_member_int(body, "U", &event->first_id) ||
+            !json_member_int(body, "u", &event->last_id))
+                values_refuse(values, ERR_PARSE, "U or u is missing or no integer");
+        if (event->first_id < 0 || event->last_id < event->first_id || event->last_id == INT64_MAX)
+                values_refuse(values, ERR_PARSE, "U and u are no range of ids");
+        if (values->code)
+                return;
+        take_sides(values, body, names, list, event->count);
+        values_set_levels(list, event->count, event->levels);
 }
 
-static int parse_image(struct json_value root, const struct scale *scale, uint32_t limit,
-    struct level_list *list, struct image *ret_image, unsigned digits[2], const char **reason)
+/* m: the buyer was the maker, so the seller came to him. */
+static void take_trade(
+    struct values *values, struct json_value body, struct level_list *list, struct event *event)
+{
+        static const char missing[] = "a trade's price or quantity is missing";
+        struct json_text type;
+        struct json_value maker;
+        bool buyer = false;
+        bool aggregate = json_member_string(body, "e", &type) && json_text_is(type, "aggTrade");
+        int64_t id = values_id(
+            values, body, aggregate ? "a" : "t", "a trade's id is missing or no positive integer");
+        if (aggregate) {
+                static const char none[] = "f and l are no range of ids";
+                event->first_trade = values_id(values, body, "f", none);
+                event->last_trade = values_id(values, body, "l", none);
+                if (event->last_trade < event->first_trade)
+                        values_refuse(values, ERR_PARSE, none);
+        }
+        if (!json_member(body, "m", &maker) || !json_bool(maker, &buyer))
+                values_refuse(values, ERR_PARSE, "m is missing or neither true nor false");
+        take_time(values, body, "T", event);
+        struct json_text price = values_text(values, body, "p", missing);
+        struct json_text quantity = values_text(values, body, "q", missing);
+        values_set_trade(values, list, buyer ? SIDE_BID : SIDE_ASK, id, price, quantity, event);
+        event->type = aggregate ? TYPE_AGGREGATE : TYPE_TRADE;
+}
+
+static int parse_event(const struct venue_part *part, const struct scale *scale,
+    struct level_list *list, struct event *ret_event, unsigned digits[2], const char **reason)
+{
+        struct event event = {.receive_time_ns = ret_event->receive_time_ns};
+        struct values values;
+        values_begin(&values, scale, true);
+        if (part->kind == KIND_L2)
+                take_depth(&values, part->body, list, &event);
+        else
+                take_trade(&values, part->body, list, &event);
+        int code = values_end(&values, digits, reason);
+        if (!code)
+                *ret_event = event;
+        return code;
+}
+
+static int parse_image(struct json_value root, uint8_t kind, const struct scale *scale,
+    uint32_t limit, struct level_list *list, struct image *ret_image, unsigned digits[2],
+    const char **reason)
 {
         static const char *const names[SIDES] = {"bids", "asks"};
-        struct image image = {.receive_time_ns = ret_image->receive_time_ns};
-        *reason = "lastUpdateId is missing or no integer";
+        struct image image = {.kind = kind, .receive_time_ns = ret_image->receive_time_ns};
+        struct values values;
+        values_begin(&values, scale, true);
         if (!json_member_int(root, "lastUpdateId", &image.id) || image.id < -1 ||
             image.id == INT64_MAX)
-                return ERR_PARSE;
-        int code = parse_sides(root, names, scale, list, image.count, digits, reason);
+                values_refuse(&values, ERR_PARSE, "lastUpdateId is missing or no integer");
+        take_sides(&values, root, names, list, image.count);
+        int code = values_end(&values, digits, reason);
         if (code)
                 return code;
-        set_levels(list, image.count, image.levels);
+        values_set_levels(list, image.count, image.levels);
         for (enum side s = 0; s < SIDES; s++)
                 image.bounded[s] = image.count[s] >= limit;
         *ret_image = image;
         return 0;
 }
 
-static uint32_t image_weight(uint32_t limit)
+static uint32_t image_weight(uint8_t kind, uint32_t limit)
 {
+        (void)kind;
         return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
 }
 
-static void image_url(const char *rest_url, const char *symbol, uint32_t limit, struct buffer *url)
+static void image_url(
+    const char *rest_url, uint8_t kind, const char *symbol, uint32_t limit, struct buffer *url)
 {
+        (void)kind;
         buffer_printf(url, "%s/api/v3/depth?symbol=", rest_url);
         url_append(url, symbol);
         buffer_printf(url, "&limit=%u", limit);
@@ -283,18 +315,22 @@ static int parse_info_begin(
             : ERR_PARSE;
 }
 
-/* A step of 0 or one that is no number switches that part of the filter off. */
-static int64_t parse_step(struct json_value filter, const char *key)
+/* A filter's value as written, where it is a number; else it stays as it is. */
+static void copy_number(struct json_value filter, const char *key, char ret_text[DECIMAL_TEXT_SIZE])
 {
         struct json_text text;
-        int64_t step;
-        if (!json_member_string(filter, key, &text) ||
-            decimal_parse(text.data, text.size, DIGITS, &step) || step < 1)
-                return 1;
-        return step;
+        if (json_member_string(filter, key, &text) && decimal_digits(text.data, text.size) >= 0)
+                values_copy(text, ret_text, DECIMAL_TEXT_SIZE);
 }
 
-static void parse_filters(struct json_value symbol, struct scale *scale)
+/* A step of 0 or one that is no number switches that part of the filter off. */
+static int64_t step_of(const char *text)
+{
+        int64_t step;
+        return decimal_parse(text, strlen(text), DIGITS, &step) || step < 1 ? 1 : step;
+}
+
+static void parse_filters(struct json_value symbol, struct symbol_info *info)
 {
         struct json_value filters, filter;
         struct json_cursor cursor;
@@ -304,51 +340,71 @@ static void parse_filters(struct json_value symbol, struct scale *scale)
         while (json_array_next(&cursor, &filter)) {
                 if (!json_member_string(filter, "filterType", &type))
                         continue;
-                if (json_text_is(type, "PRICE_FILTER"))
-                        scale->tick = parse_step(filter, "tickSize");
-                else if (json_text_is(type, "LOT_SIZE"))
-                        scale->lot = parse_step(filter, "stepSize");
+                if (json_text_is(type, "PRICE_FILTER")) {
+                        copy_number(filter, "tickSize", info->tick);
+                } else if (json_text_is(type, "LOT_SIZE")) {
+                        copy_number(filter, "stepSize", info->lot);
+                        copy_number(filter, "minQty", info->min_quantity);
+                } else if (json_text_is(type, "NOTIONAL") || json_text_is(type, "MIN_NOTIONAL")) {
+                        copy_number(filter, "minNotional", info->min_notional);
+                }
         }
+        info->scale.tick = step_of(info->tick);
+        info->scale.lot = step_of(info->lot);
 }
 
 static int parse_info(struct json_cursor *cursor, struct symbol_info *ret_info)
 {
         struct json_value symbol;
-        struct json_text name, status;
+        struct json_text name, status, currency;
+        struct symbol_info info = {.scale = {DIGITS, DIGITS, true, 1, 1}};
         if (!json_array_next(cursor, &symbol))
                 return 0;
-        if (!json_member_string(symbol, "symbol", &name) || name.size >= sizeof(ret_info->symbol) ||
-            strlen(name.data) != name.size || !json_member_string(symbol, "status", &status))
+        if (!json_member_string(symbol, "symbol", &name) ||
+            !values_copy(name, info.symbol, sizeof(info.symbol)) ||
+            !json_member_string(symbol, "status", &status))
                 return ERR_PARSE;
-        *ret_info = (struct symbol_info){
-            .trading = json_text_is(status, "TRADING"), .scale = {DIGITS, DIGITS, true, 1, 1}};
-        snprintf(ret_info->symbol, sizeof(ret_info->symbol), "%s", name.data);
-        snprintf(ret_info->status, sizeof(ret_info->status), "%s", status.data);
-        parse_filters(symbol, &ret_info->scale);
+        if (json_member_string(symbol, "baseAsset", &currency))
+                values_copy(currency, info.base, sizeof(info.base));
+        if (json_member_string(symbol, "quoteAsset", &currency))
+                values_copy(currency, info.quote, sizeof(info.quote));
+        snprintf(info.status, sizeof(info.status), "%s", status.data);
+        info.trading = json_text_is(status, "TRADING");
+        info.gone = json_text_is(status, "BREAK");
+        parse_filters(symbol, &info);
+        *ret_info = info;
         return 1;
 }
 
-static bool is_unknown_symbol(struct json_value root)
+static bool is_unknown_symbol(int status, struct json_value root)
 {
         int64_t code;
-        return json_member_int(root, "code", &code) && (code == -1121 || code == -1100);
+        return status == 400 && json_member_int(root, "code", &code) &&
+            (code == -1121 || code == -1100);
 }
 
 const struct venue venue_binance = {
     .name = "binance",
+    .feed = "spot",
     .ws_url = "wss://data-stream.binance.vision",
     .rest_url = "https://data-api.binance.vision",
     .ws_setting = "BINANCE_WS_URL",
     .rest_setting = "BINANCE_REST_URL",
     .ws_path = "/stream",
+    .example = "BTCUSDT",
     .weight_per_minute = 6000,
     .info_weight = 20,
     .info_symbols_max = 100,
-    .sequenced = true,
+    .answers_by_id = true,
+    .silence_ns = 60 * NS_PER_S,     /* it pings every 20 s */
+    .life_ns = 23 * 3600 * NS_PER_S, /* it ends connections after 24 h */
     .symbol_is_valid = symbol_is_valid,
+    .book_kind = book_kind,
+    .sync = sync_of,
     .stream_name = stream_name,
     .command = command,
     .parse = parse,
+    .next_part = next_part,
     .parse_event = parse_event,
     .parse_image = parse_image,
     .image_weight = image_weight,

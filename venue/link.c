@@ -1,45 +1,81 @@
 #include "venue/link.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define BACKOFF_MIN_NS INT64_C(500000000)
-#define BACKOFF_MAX_NS INT64_C(30000000000)
+#include "venue/backoff.h"
+
+#define RETRY_MAX_NS INT64_C(30000000000)
+#define REFUSED_MAX_NS INT64_C(120000000000) /* what was refused will be refused again */
 #define LASTING_NS INT64_C(60000000000) /* a connection that held this long resets the back-off */
 
-static uint64_t link_random(struct link *link)
-{
-        uint64_t x = link->random;
-        x ^= x >> 12;
-        x ^= x << 25;
-        x ^= x >> 27;
-        link->random = x;
-        return x * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-void link_init(struct link *link, uint64_t seed, int64_t now_ns)
+void link_init(
+    struct link *link, uint64_t seed, int64_t silence_ns, int64_t life_ns, int64_t now_ns)
 {
         memset(link, 0, sizeof(*link));
-        link->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+        link->random = backoff_seed(seed);
+        link->silence_ns = silence_ns;
+        link->life_ns = life_ns;
+        snprintf(link->silent, sizeof(link->silent), "no frame for %d s",
+            (int)(silence_ns / 1000000000));
         link->connect_ns = now_ns;
         link->next_command = 1;
+}
+
+/* ---- members ---- */
+
+/* Is its stream subscribed on an open connection, or will it be? */
+static bool is_sent(const struct link *link, size_t member)
+{
+        for (int i = 0; i < 2; i++) {
+                const struct link_connection *connection = &link->connections[i];
+                uint8_t state = connection->members[member];
+                if (connection->state == CONNECTION_OPEN && state != MEMBER_UNSENT)
+                        return true;
+        }
+        return false;
 }
 
 int link_add(struct link *link, const char *name, void *user)
 {
         size_t place = 0;
-        while (place < link->member_count && link->members[place].user)
+        while (place < link->member_count && (link->members[place].user || is_sent(link, place)))
                 place++;
-        if (place == LINK_MEMBERS_MAX)
+        if (place == LINK_MEMBERS_MAX || strlen(name) >= LINK_NAME_SIZE)
                 return -1;
         if (place == link->member_count)
                 link->member_count++;
-        link->members[place] = (struct link_member){.user = user, .name = name};
+        struct link_member *member = &link->members[place];
+        *member = (struct link_member){.user = user};
+        snprintf(member->name, sizeof(member->name), "%s", name);
         link->live_count++;
         for (int i = 0; i < 2; i++) {
                 link->connections[i].members[place] = MEMBER_UNSENT;
                 link->connections[i].complete_ns = 0;
         }
         return (int)place;
+}
+
+static bool same_name(const struct link *link, size_t a, size_t b)
+{
+        return strcmp(link->members[a].name, link->members[b].name) == 0;
+}
+
+static bool is_shared(const struct link *link, size_t member)
+{
+        for (size_t i = 0; i < link->member_count; i++) {
+                if (i != member && link->members[i].user && same_name(link, i, member))
+                        return true;
+        }
+        return false;
+}
+
+/* Its user is gone: what its stream's state becomes. What waits for an answer waits on. */
+static uint8_t state_without_user(const struct link *link, size_t member, uint8_t state)
+{
+        if (is_shared(link, member))
+                return MEMBER_UNSENT;
+        return state == MEMBER_SUBSCRIBED ? MEMBER_LEAVING : state;
 }
 
 void link_remove(struct link *link, int member)
@@ -49,9 +85,15 @@ void link_remove(struct link *link, int member)
                 return;
         place->user = NULL;
         link->live_count--;
-        for (int i = 0; i < 2; i++)
-                link->connections[i].members[member] = MEMBER_GONE;
+        for (int i = 0; i < 2; i++) {
+                uint8_t *state = &link->connections[i].members[member];
+                *state = link->connections[i].state == CONNECTION_OPEN
+                    ? state_without_user(link, (size_t)member, *state)
+                    : MEMBER_UNSENT;
+        }
 }
+
+/* ---- connections ---- */
 
 static struct link_connection *link_find(struct link *link, uint32_t number)
 {
@@ -61,17 +103,6 @@ static struct link_connection *link_find(struct link *link, uint32_t number)
                         return &link->connections[i];
         }
         return NULL;
-}
-
-static int64_t link_backoff(struct link *link)
-{
-        int64_t wait = BACKOFF_MIN_NS;
-        for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_NS; i++)
-                wait *= 2;
-        if (wait > BACKOFF_MAX_NS)
-                wait = BACKOFF_MAX_NS;
-        link->failures++;
-        return wait / 2 + (int64_t)(link_random(link) % (uint64_t)(wait / 2));
 }
 
 /* Where a new connection goes: the place in use if it is free, else the successor's. */
@@ -109,33 +140,45 @@ void link_opened(struct link *link, uint32_t number, int64_t now_ns)
         connection->state = CONNECTION_OPEN;
         connection->since_ns = connection->alive_ns = now_ns;
         connection->command_ns = now_ns - LINK_COMMAND_NS;
-        connection->life_ns =
-            LINK_LIFE_NS - (int64_t)(link_random(link) % (uint64_t)(LINK_LIFE_NS / 46));
+        connection->life_ns = link->life_ns ? link->life_ns -
+                (int64_t)(backoff_random(&link->random) % (uint64_t)(link->life_ns / 46 + 1))
+                                            : INT64_MAX;
         link_report(link, connection, REPORT_OPENED);
+}
+
+static void plan_connect(struct link *link, int64_t most_ns, int64_t now_ns)
+{
+        link->connect_ns = now_ns + backoff_next(&link->failures, most_ns, &link->random);
+}
+
+/* It did what it was for: the next one may come soon. */
+static bool has_served(
+    const struct link *link, const struct link_connection *connection, int64_t now_ns)
+{
+        if (connection->refused)
+                return false;
+        if (connection->leaving)
+                return link->connections[1].state == CONNECTION_OPEN;
+        return connection->state == CONNECTION_OPEN && now_ns - connection->since_ns >= LASTING_NS;
 }
 
 void link_closed(struct link *link, uint32_t number, int64_t now_ns)
 {
         struct link_connection *connection = link_find(link, number);
-        if (!number) {
-                link->connect_ns = now_ns + link_backoff(link);
-                return;
-        }
+        if (!number)
+                plan_connect(link, RETRY_MAX_NS, now_ns);
         if (!connection)
                 return;
-        bool lasted =
-            connection->state == CONNECTION_OPEN && now_ns - connection->since_ns >= LASTING_NS;
-        bool planned = connection->leaving && link->connections[1].state == CONNECTION_OPEN;
-        if (lasted || planned)
+        if (has_served(link, connection, now_ns))
                 link->failures = 0;
         link_report(link, connection, REPORT_CLOSED);
+        plan_connect(link, connection->refused ? REFUSED_MAX_NS : RETRY_MAX_NS, now_ns);
         connection->state = CONNECTION_NONE;
         if (connection == &link->connections[0]) {
                 link->connections[0] = link->connections[1];
                 link->connections[1].state = CONNECTION_NONE;
                 link->rotate = false;
         }
-        link->connect_ns = now_ns + link_backoff(link);
 }
 
 void link_alive(struct link *link, uint32_t number, int64_t now_ns)
@@ -145,24 +188,44 @@ void link_alive(struct link *link, uint32_t number, int64_t now_ns)
                 connection->alive_ns = now_ns;
 }
 
+void link_sent(struct link *link, uint32_t number, unsigned frames)
+{
+        struct link_connection *connection = link_find(link, number);
+        if (connection && frames)
+                connection->pending_frames = frames;
+}
+
+static uint8_t state_when_answered(
+    const struct link *link, const struct link_connection *connection, size_t member)
+{
+        uint8_t state = connection->members[member];
+        bool used = link->members[member].user;
+        if (state == MEMBER_LEFT)
+                return MEMBER_UNSENT;
+        if (state != MEMBER_SENT)
+                return state;
+        return used ? MEMBER_SUBSCRIBED : state_without_user(link, member, MEMBER_SUBSCRIBED);
+}
+
 void link_answered(
     struct link *link, uint32_t number, uint32_t command_id, bool refused, int64_t now_ns)
 {
         struct link_connection *connection = link_find(link, number);
-        if (!connection || !connection->ack_until_ns || connection->pending_id != command_id)
+        if (!connection || !connection->ack_until_ns ||
+            (command_id != connection->pending_id && command_id != LINK_ANY))
                 return;
-        connection->ack_until_ns = 0;
+        connection->alive_ns = now_ns;
         if (refused) {
+                connection->ack_until_ns = 0;
+                connection->refused = true;
                 connection->leaving = "the exchange refused a command";
                 return;
         }
-        for (size_t i = 0; i < link->member_count; i++) {
-                if (connection->pending_unsubscribe && connection->members[i] == MEMBER_LEFT)
-                        connection->members[i] = MEMBER_UNSENT;
-                else if (!connection->pending_unsubscribe && connection->members[i] == MEMBER_SENT)
-                        connection->members[i] = MEMBER_SUBSCRIBED;
-        }
-        connection->alive_ns = now_ns;
+        if (--connection->pending_frames)
+                return;
+        connection->ack_until_ns = 0;
+        for (size_t i = 0; i < link->member_count; i++)
+                connection->members[i] = state_when_answered(link, connection, i);
         link_report(link, connection, REPORT_SUBSCRIBED);
 }
 
@@ -175,7 +238,9 @@ void link_shutdown(struct link *link, uint32_t number)
 
 void link_resubscribe(struct link *link, int member)
 {
-        struct link_connection *connection = &link->connections[0];
+        bool successor =
+            link->members[member].bridged && link->connections[1].state == CONNECTION_OPEN;
+        struct link_connection *connection = &link->connections[successor];
         if (connection->state == CONNECTION_OPEN &&
             connection->members[member] == MEMBER_SUBSCRIBED)
                 connection->members[member] = MEMBER_LEAVING;
@@ -229,8 +294,8 @@ static bool check_health(struct link *link, struct link_connection *connection, 
                 return false;
         if (connection->leaving)
                 return disconnect(connection, connection->leaving, action);
-        if (now_ns - connection->alive_ns >= LINK_SILENCE_NS)
-                return disconnect(connection, "no frame for 60 s", action);
+        if (now_ns - connection->alive_ns >= link->silence_ns)
+                return disconnect(connection, link->silent, action);
         if (connection->ack_until_ns && now_ns >= connection->ack_until_ns)
                 return disconnect(connection, "a command was not answered within 10 s", action);
         if (connection == &link->connections[0] &&
@@ -239,20 +304,35 @@ static bool check_health(struct link *link, struct link_connection *connection, 
         return false;
 }
 
-/* As many members in state @from as fit into one command; they go to state @to. */
+/* A member's name goes out: whoever shares it has the same coming. */
+static void send_name(
+    struct link *link, struct link_connection *connection, size_t member, uint8_t to)
+{
+        for (size_t i = 0; i < link->member_count; i++) {
+                uint8_t state = connection->members[i];
+                bool goes = to == MEMBER_SENT
+                    ? state == MEMBER_UNSENT && link->members[i].user
+                    : state == MEMBER_SUBSCRIBED || state == MEMBER_LEAVING;
+                if (goes && same_name(link, i, member))
+                        connection->members[i] = to;
+        }
+}
+
+/* As many names of members in state @from as fit into one command; they go to state @to. */
 static bool fill_command(struct link *link, struct link_connection *connection, uint8_t from,
     uint8_t to, struct link_action *action)
 {
         size_t size = 0;
         action->name_count = 0;
         for (size_t i = 0; i < link->member_count && action->name_count < LINK_BATCH_MAX; i++) {
-                if (!link->members[i].user || connection->members[i] != from)
+                if (connection->members[i] != from ||
+                    (from == MEMBER_UNSENT && !link->members[i].user))
                         continue;
                 size += strlen(link->members[i].name) + 3;
                 if (size > LINK_BATCH_SIZE)
                         break;
                 action->names[action->name_count++] = link->members[i].name;
-                connection->members[i] = to;
+                send_name(link, connection, i, to);
         }
         return action->name_count > 0;
 }
@@ -272,9 +352,9 @@ static bool next_command(struct link *link, struct link_connection *connection, 
                         connection->complete_ns = now_ns;
                 return false;
         }
-        connection->pending_unsubscribe = action->kind == LINK_UNSUBSCRIBE;
         action->connection = connection->number;
         action->command_id = connection->pending_id = link->next_command++;
+        connection->pending_frames = 1;
         connection->command_ns = now_ns;
         connection->ack_until_ns = now_ns + LINK_ACK_NS;
         return true;

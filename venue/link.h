@@ -1,10 +1,12 @@
-/* The life of a group of symbols' connections to one exchange.
+/* The life of a group of streams' connections to one exchange.
  *
- * One connection at a time carries all symbols of the group; before the exchange ends it (24 h, or
+ * One connection at a time carries all streams of the group; before the exchange ends it (24 h, or
  * when it says that it will) a second one is brought up beside it, and the first is let go once the
- * second carries everything. Pure: inputs are functions with their time, link_next gives what is to
- * be done until there is no more. Limits: Binance, "WebSocket limits": 1,024 streams a connection,
- * 5 messages a second, 24 h; a SUBSCRIBE of over 4,096 bytes freezes the connection. */
+ * second carries everything. Members may share a name (a book and its trades on one channel): it is
+ * subscribed for all of them at once, and unsubscribed when the last one leaves. Pure: inputs are
+ * functions with their time, link_next gives what is to be done until there is no more. Limits:
+ * Binance, "WebSocket limits": 1,024 streams a connection, 5 messages a second, 24 h; a SUBSCRIBE
+ * of over 4,096 bytes freezes the connection. */
 #ifndef VENUE_LINK_H
 #define VENUE_LINK_H
 
@@ -13,24 +15,21 @@
 #include <stdint.h>
 
 #define LINK_MEMBERS_MAX 1024
+#define LINK_NAME_SIZE 128   /* of a stream, with its end */
 #define LINK_BATCH_MAX 100   /* names in one command */
 #define LINK_BATCH_SIZE 3800 /* bytes of names in one command */
 #define LINK_COMMAND_NS INT64_C(350000000)
 #define LINK_ACK_NS INT64_C(10000000000)
 #define LINK_OPEN_NS INT64_C(20000000000)
-#define LINK_SILENCE_NS INT64_C(60000000000)
-#define LINK_LIFE_NS (INT64_C(23) * 3600 * 1000000000)
-#define LINK_OVERLAP_NS                                                                            \
-        INT64_C(30000000000) /* both connections carry all for this long, at most                  \
-                              */
+#define LINK_OVERLAP_NS INT64_C(30000000000) /* both connections carry all so long, at most */
+#define LINK_ANY UINT32_MAX /* an answer that names no command: it is to the one that waits */
 
 enum link_member_state {
-        MEMBER_UNSENT,
+        MEMBER_UNSENT, /* to be subscribed, if the place has a user */
         MEMBER_SENT,
         MEMBER_SUBSCRIBED,
         MEMBER_LEAVING, /* to be unsubscribed */
         MEMBER_LEFT,    /* ... the command is out; then to be subscribed anew */
-        MEMBER_GONE,
 };
 
 enum link_connection_state {
@@ -47,17 +46,18 @@ struct link_connection {
         int64_t command_ns;   /* the last command went out at; */
         int64_t ack_until_ns; /* its answer must come by; 0: none is awaited */
         uint32_t pending_id;
-        bool pending_unsubscribe;
-        int64_t complete_ns; /* everything has been subscribed since; 0: not yet */
+        unsigned pending_frames; /* answers to come */
+        int64_t complete_ns;     /* everything has been subscribed since; 0: not yet */
         int64_t life_ns;
         const char *leaving; /* it is to be closed, and why */
+        bool refused;        /* ... because of a refusal */
         uint8_t members[LINK_MEMBERS_MAX];
 };
 
 struct link_member {
-        void *user;       /* NULL: the place is free */
-        const char *name; /* of its stream, borrowed */
-        bool bridged;     /* the next connection delivers it */
+        void *user; /* NULL: the place is free, or waits until its stream is unsubscribed */
+        char name[LINK_NAME_SIZE]; /* of its stream */
+        bool bridged;              /* the next connection delivers it */
 };
 
 struct link {
@@ -65,7 +65,9 @@ struct link {
         struct link_member members[LINK_MEMBERS_MAX];
         size_t member_count; /* places ever used */
         size_t live_count;   /* places in use */
-        int64_t connect_ns;  /* the next attempt, not before */
+        int64_t silence_ns, life_ns;
+        char silent[32];    /* why a connection was ended for its silence */
+        int64_t connect_ns; /* the next attempt, not before */
         unsigned failures;
         bool rotate; /* a successor is wanted */
         uint32_t next_command;
@@ -99,24 +101,33 @@ struct link_action {
         const char *why;
         void *user; /* OPENED, SUBSCRIBED, CLOSED: of the member */
         size_t name_count;
-        const char *names[LINK_BATCH_MAX];
+        const char *names[LINK_BATCH_MAX]; /* until the next call of any function here */
 };
 
-void link_init(struct link *link, uint64_t seed, int64_t now_ns);
+/* @silence_ns: a connection without any frame for so long is dead. @life_ns: a successor is brought
+ * up after so long, or a little less; 0: never. */
+void link_init(
+    struct link *link, uint64_t seed, int64_t silence_ns, int64_t life_ns, int64_t now_ns);
 
-/* A place for one more symbol, or -1 if the connection is full. */
+/* A place for one more stream, or -1 if the connection is full or the name too long. @name: copied.
+ */
 int link_add(struct link *link, const char *name, void *user);
+/* Nothing is told to this member any more; its stream is unsubscribed. */
 void link_remove(struct link *link, int member);
 
 void link_connecting(struct link *link, uint32_t connection, int64_t now_ns);
 void link_opened(struct link *link, uint32_t connection, int64_t now_ns);
 void link_closed(struct link *link, uint32_t connection, int64_t now_ns);
 void link_alive(struct link *link, uint32_t connection, int64_t now_ns);
+/* The command that link_next gave went out as so many frames, each of which will be answered; one,
+ * where this is not called. */
+void link_sent(struct link *link, uint32_t connection, unsigned frames);
+/* A frame of the command was answered. @command_id: or LINK_ANY. */
 void link_answered(
     struct link *link, uint32_t connection, uint32_t command_id, bool refused, int64_t now_ns);
 /* The exchange will end this connection soon. */
 void link_shutdown(struct link *link, uint32_t connection);
-/* Subscribe this member anew: its stream is dead. */
+/* Subscribe this member anew: its stream is dead. So are those that share its name. */
 void link_resubscribe(struct link *link, int member);
 /* The successor delivers this member's events without a hole. */
 void link_bridged(struct link *link, int member, uint32_t connection);

@@ -36,6 +36,7 @@
 struct job {
         struct job *next;
         uint64_t id;
+        struct curl_slist *headers;
         char text[]; /* URL or host */
 };
 
@@ -102,11 +103,18 @@ static struct job *jobs_take(struct jobs *jobs)
         return job;
 }
 
+static void job_free(struct job *job)
+{
+        if (job)
+                curl_slist_free_all(job->headers);
+        free(job);
+}
+
 static void jobs_free(struct jobs *jobs)
 {
         struct job *job;
         while ((job = jobs_take(jobs)))
-                free(job);
+                job_free(job);
 }
 
 static struct job *job_new(uint64_t id, const char *text)
@@ -116,6 +124,17 @@ static struct job *job_new(uint64_t id, const char *text)
         job->id = id;
         memcpy(job->text, text, size);
         return job;
+}
+
+static void job_add_headers(struct job *job, const char *lines)
+{
+        char *copy = memory_text(lines), *rest = copy, *line;
+        while ((line = strsep(&rest, "\n"))) {
+                if (*line)
+                        job->headers = curl_slist_append(job->headers, line);
+        }
+        explicit_bzero(copy, strlen(lines));
+        free(copy);
 }
 
 /* Answers */
@@ -311,7 +330,7 @@ static void transfer_finish(struct transfer *transfer)
 {
         transfer->answer.received_ns = clock_wall_ns();
         answer_post(transfer->rest, &transfer->answer);
-        free(transfer->job);
+        job_free(transfer->job);
         transfer->job = NULL;
         answer_init(&transfer->answer, 0);
 }
@@ -332,6 +351,7 @@ static void transfer_begin(struct transfer *transfer, struct job *job)
         if (!rc) {
                 set_proxy(transfer->easy, host, tls);
                 curl_easy_setopt(transfer->easy, CURLOPT_URL, (const char *)job->text);
+                curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, job->headers);
                 rc = curl_multi_add_handle(rest->multi, transfer->easy) ? ERR_IO : 0;
         }
         if (!rc)
@@ -584,7 +604,7 @@ static void transfers_close(struct rest *rest)
                         curl_multi_remove_handle(rest->multi, transfer->easy);
                 curl_easy_cleanup(transfer->easy);
                 buffer_deinit(&transfer->answer.body);
-                free(transfer->job);
+                job_free(transfer->job);
         }
         curl_multi_cleanup(rest->multi);
 }
@@ -650,12 +670,14 @@ static int count_add(struct rest *rest)
         return rc;
 }
 
-int rest_get(struct rest *rest, uint64_t id, const char *url)
+int rest_get(struct rest *rest, uint64_t id, const char *url, const char *headers)
 {
         if (count_add(rest))
                 return ERR_FULL;
+        struct job *job = job_new(id, url);
+        job_add_headers(job, headers);
         pthread_mutex_lock(&rest->mutex);
-        jobs_add(&rest->jobs, job_new(id, url));
+        jobs_add(&rest->jobs, job);
         pthread_mutex_unlock(&rest->mutex);
         curl_multi_wakeup(rest->multi);
         return 0;

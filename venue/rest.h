@@ -47,9 +47,10 @@ int rest_open(struct rest **ret_rest, const struct rest_options *options, struct
 /* Ends the thread; transfers under way are given up. */
 void rest_close(struct rest *rest);
 
-/* Queue a GET of @url. ERR_FULL (LIMIT_REST_QUEUE). The answer carries @id; its code is ERR_DENIED
- * for plain http to another machine, and the network was not touched then. */
-int rest_get(struct rest *rest, uint64_t id, const char *url);
+/* Queue a GET of @url with these header lines ("Name: value", each with a newline). ERR_FULL
+ * (LIMIT_REST_QUEUE). The answer carries @id; its code is ERR_DENIED for plain http to another
+ * machine, and the network was not touched then. */
+int rest_get(struct rest *rest, uint64_t id, const char *url, const char *headers);
 
 /* Queue the look-up of @host (also a numeric address, with or without []). Addresses come in the
  * system's order of preference, IPv6 and IPv4. */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every exchange that is spoken. */
-static const struct venue *const venue_table[] = {&venue_binance};
+/* Every feed that is spoken, those of one exchange together. */
+static const struct venue *const venue_table[] = {
+    &venue_binance, &venue_coinbase, &venue_coinbase_advanced};
 
 const struct venue *venue_at(size_t index)
 {
@@ -22,6 +23,29 @@ const struct venue *venue_find(const char *name)
         return NULL;
 }
 
+const struct venue *venue_feed(const char *name, const char *feed)
+{
+        const struct venue *venue;
+        for (size_t i = 0; (venue = venue_at(i)); i++) {
+                if (!strcmp(venue->name, name) && !strcmp(venue->feed, feed))
+                        return venue;
+        }
+        return NULL;
+}
+
+static int refuse_exchange(const char *text, const char *name, struct error *error)
+{
+        char known[128] = "";
+        const struct venue *venue;
+        for (size_t i = 0, size = 0; (venue = venue_at(i)); i++) {
+                if (venue_find(venue->name) == venue && size < sizeof(known))
+                        size += (size_t)snprintf(known + size, sizeof(known) - size, "%s%s",
+                            size ? ", " : "", venue->name);
+        }
+        return error_set(
+            error, ERR_PARSE, "\"%s\": the exchange \"%s\" is not known (%s)", text, name, known);
+}
+
 int venue_parse_symbol(const char *text, const struct venue **ret_venue, char *ret_symbol,
     size_t size, struct error *error)
 {
@@ -32,11 +56,11 @@ int venue_parse_symbol(const char *text, const struct venue **ret_venue, char *r
                 snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
         const struct venue *venue = venue_find(name);
         if (!venue)
-                return error_set(error, ERR_PARSE,
-                    "\"%s\": the exchange \"%s\" is not known (binance)", text, name);
+                return refuse_exchange(text, name, error);
         if (strlen(symbol) >= size || !venue->symbol_is_valid(symbol))
-                return error_set(error, ERR_PARSE, "\"%s\": not a symbol as %s spells it, like %s",
-                    text, venue->name, "binance:BTCUSDT");
+                return error_set(error, ERR_PARSE,
+                    "\"%s\": not a symbol as %s spells it, like %s:%s", text, venue->name,
+                    venue->name, venue->example);
         snprintf(ret_symbol, size, "%s", symbol);
         *ret_venue = venue;
         return 0;
@@ -56,9 +80,22 @@ void level_list_add(struct level_list *list, struct level level)
         list->levels[list->count++] = level;
 }
 
+void level_list_add_order(struct level_list *list, struct level level, const struct order_id *order)
+{
+        size_t at = list->count;
+        level_list_add(list, level);
+        if (at >= list->order_capacity) {
+                list->order_capacity = list->capacity;
+                list->orders =
+                    memory_resize(list->orders, list->order_capacity * sizeof(*list->orders));
+        }
+        list->orders[at] = *order;
+}
+
 void level_list_deinit(struct level_list *list)
 {
         free(list->levels);
+        free(list->orders);
         *list = (struct level_list){0};
 }
 

@@ -49,6 +49,7 @@ struct sim_symbol {
         struct session session;
         struct record_stream *stream;
         struct event_log held;
+        struct buffer tape; /* SYNC_TAPE: what is recorded, one line a run */
         bool waiting_there;
         struct image waiting;
         struct sim_levels waiting_levels;
@@ -134,6 +135,7 @@ static inline void sim_trace(struct sim *sim, const char *format, ...)
 static inline void sim_action_text(const struct session_action *action, char *ret_text, size_t size)
 {
         static const char *const names[] = {[ACTION_KEEP] = "keep",
+            [ACTION_BEGIN] = "begin",
             [ACTION_APPLY] = "apply",
             [ACTION_DROP] = "drop",
             [ACTION_HOLD] = "hold",
@@ -167,6 +169,7 @@ static inline void sim_input_text(const struct session_input *input, char *ret_t
         static const char *const names[] = {[INPUT_OPENED] = "opened",
             [INPUT_SUBSCRIBED] = "subscribed",
             [INPUT_CLOSED] = "closed",
+            [INPUT_LOST] = "lost",
             [INPUT_FETCH_FAILED] = "fetch failed",
             [INPUT_REFUSED] = "refused",
             [INPUT_NOT_CARRIED] = "not carried",
@@ -177,6 +180,11 @@ static inline void sim_input_text(const struct session_input *input, char *ret_t
                 snprintf(on, sizeof(on), " on %u", input->connection);
         if (input->kind == INPUT_EVENT)
                 snprintf(ret_text, size, "event %lld..%lld%s", first, last, on);
+        else if (input->kind == INPUT_PROOF)
+                snprintf(ret_text, size, "proof %lld%s", last, on);
+        else if (input->kind == INPUT_SNAPSHOT)
+                snprintf(
+                    ret_text, size, "snapshot%s%s", input->image_crossed ? " crossed" : "", on);
         else if (input->kind == INPUT_IMAGE)
                 snprintf(ret_text, size, "image %lld%s", (long long)input->image_id,
                     input->image_crossed ? " crossed" : "");
@@ -230,6 +238,18 @@ static inline void sim_feed(
                 .connection = connection,
                 .first_id = event->first_id,
                 .last_id = event->last_id});
+}
+
+/* A tape has no book: the trace of what is recorded stands for its record. */
+static inline void sim_act_tape(struct sim_context *context, const struct session_action *action)
+{
+        struct buffer *tape = &context->symbol->tape;
+        if (action->kind == ACTION_BEGIN)
+                buffer_append_text(tape, tape->size ? "\nbegin" : "begin");
+        else if (action->kind == ACTION_APPLY)
+                buffer_printf(tape, " %lld", (long long)context->event->last_id);
+        else
+                buffer_printf(tape, " gap %s", session_gap_name(action->gap));
 }
 
 static inline void sim_act_apply(struct sim_context *context)
@@ -308,6 +328,8 @@ static inline void sim_act_correct(struct sim_context *context)
 {
         struct sim_symbol *symbol = context->symbol;
         uint32_t differences = 0;
+        if (symbol->session.sync == SYNC_SNAPSHOT)
+                record_tail_begin(symbol->stream); /* the image is of now: nothing to carry */
         if (record_correct(symbol->stream, sim_image_in_hand(context), &differences)) {
                 sim_step(context, &(struct session_input){.kind = INPUT_NOT_CARRIED});
         } else {
@@ -347,6 +369,12 @@ static inline void sim_act_resubscribe(struct sim_symbol *symbol)
 
 static inline void sim_act(struct sim_context *context, const struct session_action *action)
 {
+        bool records = action->kind == ACTION_BEGIN || action->kind == ACTION_APPLY ||
+            action->kind == ACTION_GAP;
+        if (records && context->symbol->session.sync == SYNC_TAPE) {
+                sim_act_tape(context, action);
+                return;
+        }
         switch (action->kind) {
         case ACTION_KEEP:
                 sim_act_keep(context, action->new_run);
@@ -384,6 +412,7 @@ static inline void sim_act(struct sim_context *context, const struct session_act
         case ACTION_RESUBSCRIBE:
                 sim_act_resubscribe(context->symbol);
                 break;
+        case ACTION_BEGIN:
         case ACTION_DROP:
         case ACTION_LIVE:
                 break;
@@ -432,10 +461,11 @@ static inline struct sim_symbol *sim_add(struct sim *sim, const char *name)
         snprintf(symbol->name, sizeof(symbol->name), "%s", name);
         snprintf(stream.symbol, sizeof(stream.symbol), "%s", name);
         event_log_init(&symbol->held, SIM_HELD_SIZE);
+        buffer_init(&symbol->tape, 1u << 20);
         if (record_stream_open(
                 sim->recorder, &stream, &scale, sim_wall(sim), &symbol->stream, &error))
                 fail_msg("%s", error.text);
-        session_init(&symbol->session, SIM_PERIOD_NS, sim_random(sim), sim_mono(sim));
+        session_init(&symbol->session, SYNC_BRIDGE, SIM_PERIOD_NS, sim_random(sim), sim_mono(sim));
         return symbol;
 }
 
@@ -445,8 +475,10 @@ static inline void sim_close(struct sim *sim)
         if (recorder_close(sim->recorder, sim_wall(sim), 0, &error))
                 fail_msg("%s", error.text);
         sim->store->ops->close(sim->store);
-        for (size_t i = 0; i < sim->symbol_count; i++)
+        for (size_t i = 0; i < sim->symbol_count; i++) {
                 event_log_deinit(&sim->symbols[i].held);
+                buffer_deinit(&sim->symbols[i].tape);
+        }
         buffer_deinit(&sim->trace);
 }
 
@@ -480,6 +512,15 @@ static inline void sim_connection(
 {
         struct sim_context context = {.symbol = symbol};
         sim_step(&context, &(struct session_input){.kind = kind, .connection = connection});
+}
+
+/* A heartbeat: the exchange's newest id. */
+static inline void sim_proof(struct sim_symbol *symbol, uint32_t connection, int64_t last_id)
+{
+        struct sim_context context = {.symbol = symbol};
+        sim_step(&context,
+            &(struct session_input){
+                .kind = INPUT_PROOF, .connection = connection, .last_id = last_id});
 }
 
 static inline void sim_parse_levels(const char *text, struct sim_levels *ret_levels)

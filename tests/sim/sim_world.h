@@ -19,6 +19,8 @@
 #define WORLD_WEIGHT_IMAGE 250
 #define WORLD_WEIGHT_PROBE 5
 #define WORLD_PERIOD_NS (60 * NS_PER_S) /* between two re-images */
+#define WORLD_SILENCE_NS (60 * NS_PER_S)
+#define WORLD_LIFE_NS (23 * 3600 * NS_PER_S)
 
 /* One event of the exchange. */
 struct deal {
@@ -54,6 +56,7 @@ enum packet_kind {
         PACKET_CLOSE,
         PACKET_ACK,
         PACKET_PING,
+        PACKET_HEARTBEAT,
         PACKET_SHUTDOWN,
         PACKET_EVENT,
         PACKET_ANSWER,
@@ -65,6 +68,7 @@ struct packet {
         uint64_t order;
         uint32_t connection, command;
         size_t market, index; /* EVENT: the deal; ANSWER: the request */
+        int64_t id;           /* HEARTBEAT: the newest */
 };
 
 struct request {
@@ -97,7 +101,8 @@ struct world {
         uint64_t packet_order;
         struct request requests[WORLD_REQUESTS_MAX];
         struct faults faults;
-        bool still; /* the markets do nothing */
+        bool still;      /* the markets do nothing */
+        bool heartbeats; /* each second the exchange tells its newest ids */
 };
 
 static inline struct world *world_of(struct sim_symbol *symbol)
@@ -396,6 +401,8 @@ static inline void world_take(struct world *world, const struct packet *packet)
                     &world->link, packet->connection, packet->command, false, sim_mono(sim));
         } else if (packet->kind == PACKET_SHUTDOWN) {
                 link_shutdown(&world->link, packet->connection);
+        } else if (packet->kind == PACKET_HEARTBEAT) {
+                sim_proof(market->symbol, packet->connection, packet->id);
         } else if (packet->kind == PACKET_EVENT) {
                 struct event event = deal_event(&market->deals[packet->index], sim_wall(sim));
                 sim_feed(market->symbol, packet->connection, &event);
@@ -434,6 +441,10 @@ static inline void world_strike(struct world *world, uint32_t number)
                 return;
         if (sim->now_ms % 20000 == 0)
                 world_send_on(world, number, (struct packet){.kind = PACKET_PING});
+        for (size_t m = 0; m < WORLD_MARKETS && world->heartbeats; m++)
+                world_send_on(world, number,
+                    (struct packet){
+                        .kind = PACKET_HEARTBEAT, .market = m, .id = world->markets[m].id});
         if (sim_chance(sim, world->faults.closed))
                 world_close(world, number);
         else if (sim_chance(sim, world->faults.stalled))
@@ -498,7 +509,7 @@ static inline struct world *world_open(const char *store, uint64_t seed)
         sim_open(sim, &store_memory, store, seed);
         sim->fetch_cb = world_fetch_cb;
         sim->resubscribe_cb = world_resubscribe_cb;
-        link_init(&world->link, seed, sim_mono(sim));
+        link_init(&world->link, seed, WORLD_SILENCE_NS, WORLD_LIFE_NS, sim_mono(sim));
         budget_init(&world->budget, 6000);
         for (size_t m = 0; m < WORLD_MARKETS; m++) {
                 struct market *market = &world->markets[m];
@@ -507,8 +518,8 @@ static inline struct world *world_open(const char *store, uint64_t seed)
                 snprintf(market->name, sizeof(market->name), "%s", names[m]);
                 book_init(&market->truth);
                 market->symbol = sim_add(sim, names[m]);
-                session_init(
-                    &market->symbol->session, WORLD_PERIOD_NS, sim_random(sim), sim_mono(sim));
+                session_init(&market->symbol->session, SYNC_BRIDGE, WORLD_PERIOD_NS,
+                    sim_random(sim), sim_mono(sim));
                 market->symbol->user = market;
                 market->symbol->link = &world->link;
                 market->symbol->member = link_add(&world->link, market->name, market->symbol);

@@ -196,6 +196,7 @@ static void run_seed(uint64_t seed, bool loud)
         struct world *world = world_open(name, seed);
         world->sim.muted = !loud;
         world->faults = faults_by_chance(&world->sim);
+        world->heartbeats = seed % 2;
         world_until(world, FAULTY_MS);
         world->faults = (struct faults){0};
         world_until(world, END_MS - 5000);

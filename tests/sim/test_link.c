@@ -1,215 +1,5 @@
 /* The life of connections: batches, acknowledgements, silence, back-off, successors. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/bytes.h"
-#include "base/clock.h"
-#include "venue/link.h"
-#include "venue/venue.h"
-
-#define HOUR_MS INT64_C(3600000)
-#define FRAME_MAX 4000
-
-/* A network that does what the test says; what the link wants is traced. */
-static struct {
-        struct link link;
-        int64_t now_ms;
-        struct buffer trace;
-        char names[LINK_MEMBERS_MAX + 1][64];
-        uint32_t connection; /* the newest */
-        uint32_t command;    /* the newest, on command_connection */
-        uint32_t command_connection;
-        int64_t command_ms[8]; /* of each connection's last command */
-        unsigned subscribed[LINK_MEMBERS_MAX + 1], unsubscribed[LINK_MEMBERS_MAX + 1];
-        unsigned connects, told[3];
-        uint32_t told_connection[3];
-        bool answering; /* commands are acknowledged at once */
-        bool opening;   /* connections open at once */
-        bool failing;   /* connections end at once */
-        bool mute;      /* nothing is heard on any connection */
-        bool quiet;     /* no trace */
-} net;
-
-static int64_t mono(void)
-{
-        return (1000 * 1000 + net.now_ms) * NS_PER_MS;
-}
-
-static void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void trace(const char *format, ...)
-{
-        char text[256];
-        va_list args;
-        if (net.quiet)
-                return;
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        buffer_printf(&net.trace, "[%lld] %s\n", (long long)net.now_ms, text);
-}
-
-static void expect(const char *expected, const char *file, int line)
-{
-        buffer_append_byte(&net.trace, 0);
-        if (strcmp((char *)net.trace.data, expected) != 0) {
-                print_error("expected:\n%s\nactual:\n%s\n", expected, (char *)net.trace.data);
-                _fail(file, line);
-        }
-        buffer_clear(&net.trace);
-}
-
-#define SIM_EXPECT(...) expect("" __VA_ARGS__, __FILE__, __LINE__)
-
-static int setup(void **state)
-{
-        (void)state;
-        memset(&net, 0, sizeof(net));
-        buffer_init(&net.trace, 1u << 20);
-        link_init(&net.link, 1, mono());
-        net.opening = net.answering = true;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        (void)state;
-        buffer_deinit(&net.trace);
-        return 0;
-}
-
-static void add_members(size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                size_t place = net.link.live_count;
-                snprintf(net.names[place], sizeof(net.names[place]),
-                    "averylongsymbolname%04zuusdt@depth@100ms", place);
-                assert_int_equal(link_add(&net.link, net.names[place], &net.names[place]), place);
-        }
-}
-
-/* Members are told one by one; the trace counts them. */
-static void flush_told(void)
-{
-        static const char *const words[] = {"opened", "subscribed", "closed"};
-        for (int i = 0; i < 3; i++) {
-                if (net.told[i])
-                        trace("tell %u: %s %u", net.told[i], words[i], net.told_connection[i]);
-                net.told[i] = 0;
-        }
-}
-
-static void send_command(const struct link_action *action)
-{
-        struct buffer text;
-        bool subscribe = action->kind == LINK_SUBSCRIBE;
-        int64_t *last = &net.command_ms[action->connection % 8];
-        buffer_init(&text, 1u << 16);
-        venue_binance.command(
-            subscribe, action->names, action->name_count, action->command_id, &text);
-        assert_in_range(action->name_count, 1, LINK_BATCH_MAX);
-        assert_true(text.size < FRAME_MAX);
-        assert_true(!*last || net.now_ms - *last >= 350);
-        *last = net.now_ms;
-        buffer_deinit(&text);
-        for (size_t i = 0; i < action->name_count; i++) {
-                size_t member = (size_t)(action->names[i] - net.names[0]) / sizeof(net.names[0]);
-                (subscribe ? net.subscribed : net.unsubscribed)[member]++;
-        }
-        trace("%s %zu on %u", subscribe ? "subscribe" : "unsubscribe", action->name_count,
-            action->connection);
-        net.command = action->command_id;
-        net.command_connection = action->connection;
-        if (net.answering)
-                link_answered(&net.link, action->connection, action->command_id, false, mono());
-}
-
-static void tell(enum link_action_kind kind, const struct link_action *action)
-{
-        net.told[kind - LINK_OPENED]++;
-        net.told_connection[kind - LINK_OPENED] = action->connection;
-}
-
-static void connect_one(void)
-{
-        trace("connect %u", ++net.connection);
-        net.connects++;
-        net.command_ms[net.connection % 8] = 0;
-        link_connecting(&net.link, net.connection, mono());
-        if (net.failing)
-                link_closed(&net.link, net.connection, mono());
-        else if (net.opening)
-                link_opened(&net.link, net.connection, mono());
-}
-
-static void pump(void)
-{
-        struct link_action action;
-        while (link_next(&net.link, mono(), &action)) {
-                if (action.kind < LINK_OPENED)
-                        flush_told();
-                switch (action.kind) {
-                case LINK_CONNECT:
-                        connect_one();
-                        break;
-                case LINK_DISCONNECT:
-                        trace("disconnect %u (%s)", action.connection, action.why);
-                        link_closed(&net.link, action.connection, mono());
-                        break;
-                case LINK_SUBSCRIBE:
-                case LINK_UNSUBSCRIBE:
-                        send_command(&action);
-                        break;
-                case LINK_OPENED:
-                case LINK_SUBSCRIBED:
-                case LINK_CLOSED:
-                        tell(action.kind, &action);
-                        break;
-                }
-        }
-        flush_told();
-}
-
-static void at(int64_t ms)
-{
-        int64_t tick = ms - net.now_ms > 600000 ? 5000 : 50;
-        pump();
-        while (net.now_ms < ms) {
-                net.now_ms += ms - net.now_ms < tick ? ms - net.now_ms : tick;
-                for (int i = 0; i < 2 && !net.mute; i++)
-                        link_alive(&net.link, link_open_number(&net.link, i), mono());
-                pump();
-        }
-}
-
-static void closed(uint32_t connection)
-{
-        link_closed(&net.link, connection, mono());
-        pump();
-}
-
-/* Three symbols on connection 1, all subscribed, no trace. */
-static void three_subscribed(void)
-{
-        add_members(3);
-        at(1000);
-        assert_true(link_is_complete(&net.link));
-        buffer_clear(&net.trace);
-}
-
-static void bridged(size_t from, size_t to, uint32_t connection)
-{
-        for (size_t i = from; i < to; i++)
-                link_bridged(&net.link, (int)i, connection);
-        pump();
-}
+#include "sim_link.h"
 
 /* ---- subscribing ---- */
 
@@ -240,7 +30,7 @@ static void names_of_the_greatest_length_fit_as_well(void **state)
         (void)state;
         net.quiet = true;
         for (size_t i = 0; i < 200; i++) {
-                memset(net.names[i], 'x', sizeof(net.names[i]) - 1);
+                snprintf(net.names[i], sizeof(net.names[i]), "%063zu", i);
                 assert_int_equal(link_add(&net.link, net.names[i], &net.names[i]), i);
         }
         at(10000);
@@ -284,7 +74,7 @@ static void command_without_an_answer_ends_the_connection(void **state)
         net.answering = false;
         add_members(3);
         at(9000);
-        link_answered(&net.link, 1, UINT32_MAX, false, mono());
+        link_answered(&net.link, 1, net.command + 7, false, mono());
         at(10100);
         net.answering = true;
         at(12000);
@@ -401,6 +191,28 @@ static void silence_of_a_minute_ends_the_connection(void **state)
         assert_int_equal(net.subscribed[2], 2);
 }
 
+/* A shorter patience with silence shortens nothing else. */
+static void silence_is_as_long_as_the_exchange_says(void **state)
+{
+        (void)state;
+        link_init(&net.link, 1, 15 * NS_PER_S, LIFE_NS, mono());
+        net.opening = net.answering = false;
+        net.mute = true;
+        add_members(3);
+        at(19000);
+        link_opened(&net.link, 1, mono());
+        at(28900);
+        link_answered(&net.link, 1, net.command, false, mono());
+        at(43850);
+        SIM_EXPECT("[0] connect 1\n"
+                   "[19000] tell 3: opened 1\n"
+                   "[19000] subscribe 3 on 1\n"
+                   "[28900] tell 3: subscribed 1\n");
+        at(43950);
+        SIM_EXPECT("[43900] disconnect 1 (no frame for 15 s)\n"
+                   "[43900] tell 3: closed 1\n");
+}
+
 static void connection_that_does_not_open_is_given_up(void **state)
 {
         (void)state;
@@ -438,7 +250,7 @@ static void everything_is_subscribed_again_after_a_reconnect(void **state)
 static void failing_waits(uint64_t seed, int64_t *waits, unsigned count)
 {
         int64_t last = net.now_ms;
-        link_init(&net.link, seed, mono());
+        link_init(&net.link, seed, SILENCE_NS, LIFE_NS, mono());
         add_members(1);
         pump();
         for (unsigned i = 0, seen = net.connects; i < count; i++, seen = net.connects) {
@@ -533,6 +345,40 @@ static void successor_takes_over_once_it_delivers_everything(void **state)
         SIM_EXPECT("");
         at(since + 23 * HOUR_MS);
         assert_int_equal(net.connection, 3);
+}
+
+static void connection_without_a_limit_to_its_life_is_never_replaced(void **state)
+{
+        (void)state;
+        link_init(&net.link, 1, SILENCE_NS, 0, mono());
+        three_subscribed();
+        at(2000 * HOUR_MS);
+        SIM_EXPECT("");
+        link_shutdown(&net.link, 1);
+        at(net.now_ms + 50);
+        assert_int_equal(link_open_number(&net.link, 1), 2);
+}
+
+/* What the successor delivers already is subscribed anew there. */
+static void dead_stream_of_the_successor_is_subscribed_anew_on_it(void **state)
+{
+        (void)state;
+        three_subscribed();
+        link_shutdown(&net.link, 1);
+        at(2000);
+        link_bridged(&net.link, 1, 2);
+        buffer_clear(&net.trace);
+        link_resubscribe(&net.link, 0);
+        link_resubscribe(&net.link, 1);
+        at(3000);
+        SIM_EXPECT("[2000] unsubscribe 1 on 1\n"
+                   "[2000] tell 2: subscribed 1\n"
+                   "[2000] unsubscribe 1 on 2\n"
+                   "[2000] tell 2: subscribed 2\n"
+                   "[2350] subscribe 1 on 1\n"
+                   "[2350] tell 3: subscribed 1\n"
+                   "[2350] subscribe 1 on 2\n"
+                   "[2350] tell 3: subscribed 2\n");
 }
 
 static void quiet_symbols_let_go_after_half_a_minute(void **state)
@@ -692,12 +538,15 @@ int main(void)
             LINK_TEST(dead_stream_is_subscribed_anew),
             LINK_TEST(every_dead_stream_is_unsubscribed_before_it_is_subscribed_anew),
             LINK_TEST(silence_of_a_minute_ends_the_connection),
+            LINK_TEST(silence_is_as_long_as_the_exchange_says),
             LINK_TEST(connection_that_does_not_open_is_given_up),
             LINK_TEST(everything_is_subscribed_again_after_a_reconnect),
             LINK_TEST(back_off_of_connecting_doubles_with_jitter_and_is_bounded),
             LINK_TEST(attempts_stay_far_below_what_is_allowed),
             LINK_TEST(connection_that_lasted_resets_the_back_off),
             LINK_TEST(successor_takes_over_once_it_delivers_everything),
+            LINK_TEST(connection_without_a_limit_to_its_life_is_never_replaced),
+            LINK_TEST(dead_stream_of_the_successor_is_subscribed_anew_on_it),
             LINK_TEST(quiet_symbols_let_go_after_half_a_minute),
             LINK_TEST(announced_shutdown_brings_a_successor_at_once),
             LINK_TEST(shutdown_of_the_successor_brings_the_next_one),

@@ -292,6 +292,128 @@ static void probe_that_is_ahead_shows_a_dead_subscription(void **state)
             "gap silent from 101 to 153\n");
 }
 
+/* ---- heartbeats that tell the newest id ---- */
+
+static void heartbeats_with_our_own_id_put_the_probe_off(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim.muted = true;
+        for (int64_t second = 1; second <= 600; second++) {
+                sim_at(&sim, 1000 * second);
+                sim_proof(btc, 1, 100);
+        }
+        sim.muted = false;
+        sim_at(&sim, 661000);
+        SIM_EXPECT(&sim, "[660000] binance:BTCUSDT  tick -> fetch probe (silent)\n");
+}
+
+/* They may be late, or the ids may have gone back: the probe has to tell. */
+static void heartbeats_behind_the_book_do_not_put_the_probe_off(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim.muted = true;
+        for (int64_t second = 1; second <= 60; second++) {
+                sim_at(&sim, 1000 * second);
+                sim_proof(btc, 1, 99);
+        }
+        sim.muted = false;
+        sim_at(&sim, 61000);
+        SIM_EXPECT(&sim, "[60100] binance:BTCUSDT  tick -> fetch probe (silent)\n");
+}
+
+static void heartbeat_with_our_own_id_confirms_a_reconnect(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim_connection(btc, INPUT_CLOSED, 1);
+        sim_connection(btc, INPUT_OPENED, 2);
+        sim_proof(btc, 2, 100);
+        assert_true(btc->session.unconfirmed); /* not subscribed: an event may be missed yet */
+        sim_connection(btc, INPUT_SUBSCRIBED, 2);
+        sim_proof(btc, 2, 99);
+        assert_true(btc->session.unconfirmed);
+        sim_proof(btc, 2, 100);
+        assert_false(btc->session.unconfirmed);
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  closed\n"
+            "[  50] binance:BTCUSDT  opened on 2\n"
+            "[  50] binance:BTCUSDT  proof 100 on 2\n"
+            "[  50] binance:BTCUSDT  subscribed on 2 -> fetch probe (reconnected)\n"
+            "[  50] binance:BTCUSDT  proof 99 on 2\n"
+            "[  50] binance:BTCUSDT  proof 100 on 2\n");
+}
+
+static void heartbeat_that_is_ahead_but_reached_in_time_is_no_gap(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim_proof(btc, 1, 102);
+        sim_at(&sim, 5000);
+        sim_event(btc, 101, 103, "b99=2");
+        sim_at(&sim, 20000);
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  proof 102\n"
+            "[5000] binance:BTCUSDT  event 101..103 -> apply (follows)\n");
+}
+
+/* The grace counts from the first one that is ahead, however many follow. */
+static void heartbeat_that_is_ahead_shows_a_dead_subscription(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim_proof(btc, 1, 102);
+        sim_at(&sim, 3000);
+        sim_proof(btc, 1, 104);
+        sim_event(btc, 101, 101, "b99=2");
+        sim_at(&sim, 6000);
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  proof 102\n"
+            "[3000] binance:BTCUSDT  proof 104\n"
+            "[3000] binance:BTCUSDT  event 101..101 -> apply (follows)\n"
+            "[5100] binance:BTCUSDT  tick -> gap silent, expected 102, resubscribe (dead "
+            "subscription), fetch resync (resync)\n");
+        assert_int_equal(btc->resubscribes, 1);
+}
+
+static void heartbeat_without_a_book_or_of_another_connection_proves_nothing(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_subscribed(&sim);
+        sim_proof(btc, 1, 500);
+        sim_event(btc, 101, 101, "b99=2");
+        sim_image(btc, 100, "b99=1 a101=1");
+        sim_connection(btc, INPUT_OPENED, 2);
+        sim_connection(btc, INPUT_SUBSCRIBED, 2);
+        sim_proof(btc, 2, 500);
+        sim_at(&sim, 20000);
+        SIM_EXPECT(&sim,
+            "[   0] binance:BTCUSDT  opened\n"
+            "[  40] binance:BTCUSDT  subscribed -> fetch first (subscribed)\n"
+            "[  40] binance:BTCUSDT  proof 500\n"
+            "[  40] binance:BTCUSDT  event 101..101 -> keep anew (no book yet)\n"
+            "[  40] binance:BTCUSDT  image 100 -> use image (bridged), live\n"
+            "[  40] binance:BTCUSDT  opened on 2\n"
+            "[  40] binance:BTCUSDT  subscribed on 2\n"
+            "[  40] binance:BTCUSDT  proof 500 on 2\n");
+}
+
+/* The next id tells whether something was lost. */
+static void loss_that_the_connection_reports_is_left_to_the_ids(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = sim_live(&sim);
+        sim_connection(btc, INPUT_LOST, 1);
+        sim_connection(btc, INPUT_SNAPSHOT, 1);
+        sim_event(btc, 101, 101, "b99=2");
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  lost\n"
+            "[  50] binance:BTCUSDT  snapshot -> drop (not asked for)\n"
+            "[  50] binance:BTCUSDT  event 101..101 -> apply (follows)\n");
+        SIM_EXPECT_BOOK(btc, "b99=2 a101=1");
+}
+
 /* ---- two connections ---- */
 
 static struct sim_symbol *two_connections(void)
@@ -453,6 +575,46 @@ static void next_connection_that_is_not_subscribed_yet_proves_nothing(void **sta
         assert_false(btc->session.unconfirmed);
 }
 
+/* What the old one brought meanwhile was dropped: a probe tells whether the other had it all. */
+static void old_connection_goes_on_where_the_next_one_ends_after_taking_over(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = two_connections();
+        sim_event_on(btc, 2, 101, 101, "b99=2");
+        sim_event(btc, 101, 101, "b99=2");
+        sim_event(btc, 102, 102, "b99=3");
+        sim_connection(btc, INPUT_CLOSED, 2);
+        assert_true(btc->session.unconfirmed);
+        sim_at(&sim, 100);
+        sim_image(btc, 102, "");
+        sim_at(&sim, 6000);
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  event 101..101 on 2 -> apply (follows)\n"
+            "[  50] binance:BTCUSDT  event 101..101 -> drop (old connection)\n"
+            "[  50] binance:BTCUSDT  event 102..102 -> drop (old connection)\n"
+            "[  50] binance:BTCUSDT  closed on 2\n"
+            "[ 100] binance:BTCUSDT  tick -> fetch probe (reconnected)\n"
+            "[ 100] binance:BTCUSDT  image 102 -> drop (the exchange is ahead)\n"
+            "[5100] binance:BTCUSDT  tick -> gap disconnect, expected 102, resubscribe (dead "
+            "subscription), fetch resync (resync)\n");
+}
+
+static void old_connection_that_continues_the_ids_is_no_gap(void **state)
+{
+        (void)state;
+        struct sim_symbol *btc = two_connections();
+        sim_event_on(btc, 2, 101, 102, "b99=2");
+        sim_connection(btc, INPUT_CLOSED, 2);
+        sim_event(btc, 101, 102, "b99=2");
+        sim_event(btc, 103, 103, "b99=3");
+        SIM_EXPECT(&sim,
+            "[  50] binance:BTCUSDT  event 101..102 on 2 -> apply (follows)\n"
+            "[  50] binance:BTCUSDT  closed on 2\n"
+            "[  50] binance:BTCUSDT  event 101..102 -> drop (known)\n"
+            "[  50] binance:BTCUSDT  event 103..103 -> apply (follows)\n");
+        SIM_EXPECT_BOOK(btc, "b99=3 a101=1");
+}
+
 static void next_connection_that_ends_first_is_forgotten(void **state)
 {
         (void)state;
@@ -540,6 +702,13 @@ int main(void)
             SIM_TEST(silence_with_an_equal_id_is_a_quiet_market),
             SIM_TEST(probe_that_is_ahead_but_reached_in_time_is_no_gap),
             SIM_TEST(probe_that_is_ahead_shows_a_dead_subscription),
+            SIM_TEST(heartbeats_with_our_own_id_put_the_probe_off),
+            SIM_TEST(heartbeats_behind_the_book_do_not_put_the_probe_off),
+            SIM_TEST(heartbeat_with_our_own_id_confirms_a_reconnect),
+            SIM_TEST(heartbeat_that_is_ahead_but_reached_in_time_is_no_gap),
+            SIM_TEST(heartbeat_that_is_ahead_shows_a_dead_subscription),
+            SIM_TEST(heartbeat_without_a_book_or_of_another_connection_proves_nothing),
+            SIM_TEST(loss_that_the_connection_reports_is_left_to_the_ids),
             SIM_TEST(next_connection_that_is_behind_takes_over_at_once),
             SIM_TEST(next_connection_that_is_level_takes_over_at_once),
             SIM_TEST(next_connection_that_is_ahead_is_held_until_it_bridges),
@@ -547,6 +716,8 @@ int main(void)
             SIM_TEST(held_events_with_a_hole_begin_anew),
             SIM_TEST(quiet_symbol_changes_its_connection_without_a_word),
             SIM_TEST(next_connection_that_is_not_subscribed_yet_proves_nothing),
+            SIM_TEST(old_connection_goes_on_where_the_next_one_ends_after_taking_over),
+            SIM_TEST(old_connection_that_continues_the_ids_is_no_gap),
             SIM_TEST(next_connection_that_ends_first_is_forgotten),
             SIM_TEST(next_connection_joins_while_there_is_no_book),
             SIM_TEST(crossing_event_and_held_events_part_in_order),

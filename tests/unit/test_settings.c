@@ -15,6 +15,7 @@ const struct setting settings_table[] = {
     {"T_CHOICE", SETTING_CHOICE, "us", "us|ns|minute", 0, 0, "choice"},
     {"T_BOUNDED", SETTING_TEXT, "x", "1 to 5 bytes", 1, 5, "text with bounds"},
     {"T_SECRET", SETTING_SECRET, "", "a key", 0, 0, "secret"},
+    {"T_OTHER", SETTING_SECRET, "", "1 to 9 bytes", 0, 9, "another secret"},
 };
 const size_t settings_count = sizeof(settings_table) / sizeof(settings_table[0]);
 
@@ -25,6 +26,8 @@ static int setup(void **state)
         (void)state;
         for (size_t i = 0; i < settings_count; i++)
                 unsetenv(settings_table[i].name);
+        unsetenv("T_SECRET_FILE");
+        unsetenv("T_OTHER_FILE");
         snprintf(folder, sizeof(folder), "/tmp/test-settings-XXXXXX");
         return mkdtemp(folder) ? chdir(folder) : -1;
 }
@@ -34,6 +37,7 @@ static int teardown(void **state)
         (void)state;
         unlink("vars.env");
         unlink("other.env");
+        unlink("secret");
         return chdir("/") || rmdir(folder);
 }
 
@@ -167,7 +171,7 @@ static void a_wrong_value_in_the_file_names_its_line(void **state)
         write_file("other.env", file, sizeof(file) - 1);
         assert_refused("other.env", WORDS("T_NUMBER", "zero", "1 to 1000", "other.env", "line 4"));
         write_file("other.env", "T_TEXT=x\nnonsense\n", 18);
-        assert_refused("other.env", WORDS("nonsense", "NAME=value", "line 2"));
+        assert_refused("other.env", WORDS("other.env", "NAME=value", "line 2"));
         assert_refused("missing.env", WORDS("missing.env"));
         assert_refused(".", WORDS("."));
 }
@@ -253,6 +257,143 @@ static void a_secret_is_never_shown(void **state)
         settings_free(settings);
 }
 
+/* Whatever is wrong, @secret of @file_text is in neither the error nor the log. */
+static void assert_not_shown(const char *file_text, const char *secret)
+{
+        struct settings *settings = NULL;
+        struct error error = {0};
+        write_file("other.env", file_text, strlen(file_text));
+        struct capture capture = capture_begin(stderr);
+        settings_load(&settings, "other.env", &error);
+        char *log = capture_end(&capture);
+        if (strstr(error.text, secret) || strstr(log, secret))
+                fail_msg("%s is shown: \"%s\" \"%s\"", secret, error.text, log);
+        assert_true(*error.text || *log);
+        free(log);
+        settings_free(settings);
+}
+
+static void a_line_out_of_place_shows_no_secret(void **state)
+{
+        (void)state;
+        assert_not_shown("T_SECRET hunter2\n", "hunter2");
+        assert_not_shown("T_SECRET:hunter2\n", "hunter2");
+        assert_not_shown("hunter2\n", "hunter2");
+        assert_not_shown("T_SECRET=-----BEGIN\nAwEHoUQDQgAE+7yVq/9w==\n", "AwEHoUQDQgAE");
+        assert_not_shown("T_SECRT=hunter2\n", "hunter2");
+        assert_not_shown("T_SECRET=hunter2\x01\n", "hunter2");
+}
+
+static void a_secret_can_come_in_a_file(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *content, *value;
+        } cases[] = {{"open sesame\n", "open sesame"}, {"open sesame", "open sesame"},
+            {"open=sesame\r\n", "open=sesame"}, {" x ", " x "}};
+        setenv("T_SECRET_FILE", "secret", 1);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                write_file("secret", cases[i].content, strlen(cases[i].content));
+                struct settings *settings = load(NULL);
+                assert_string_equal(settings_text(settings, "T_SECRET"), cases[i].value);
+                assert_string_equal(settings_text(settings, "T_OTHER"), "");
+                settings_free(settings);
+        }
+}
+
+static void the_settings_file_can_name_the_secrets_file(void **state)
+{
+        (void)state;
+        static const char file[] = "T_SECRET=\nT_SECRET_FILE=secret\nT_OTHER=\nT_OTHER_FILE=\n";
+        write_file("secret", "sesame\n", 7);
+        write_file("other.env", file, sizeof(file) - 1);
+        struct capture capture = capture_begin(stderr);
+        struct settings *settings = load("other.env");
+        char *log = capture_end(&capture);
+        assert_string_equal(log, "");
+        assert_string_equal(settings_text(settings, "T_SECRET"), "sesame");
+        free(log);
+        settings_free(settings);
+        setenv("T_SECRET_FILE", "there/is/none", 1); /* the environment stands above the file */
+        assert_refused("other.env", WORDS("T_SECRET_FILE=there/is/none", "No such file"));
+        setenv("T_SECRET_FILE", "", 1);
+        settings = load("other.env");
+        assert_string_equal(settings_text(settings, "T_SECRET"), "");
+        settings_free(settings);
+}
+
+static void a_secret_is_given_once(void **state)
+{
+        (void)state;
+        write_file("secret", "sesame\n", 7);
+        setenv("T_SECRET_FILE", "secret", 1);
+        setenv("T_SECRET", "hunter2", 1);
+        assert_refused(NULL, WORDS("T_SECRET and T_SECRET_FILE", "both"));
+        unsetenv("T_SECRET");
+        write_file("other.env", "T_SECRET=hunter2\n", 17);
+        assert_refused("other.env", WORDS("T_SECRET and T_SECRET_FILE", "both"));
+        assert_not_shown("T_SECRET=hunter2\n", "hunter2");
+        setenv("T_SECRET", "", 1); /* above the file: none */
+        settings_free(load("other.env"));
+}
+
+static void assert_file_refused(const char *content, size_t size, const char *fault)
+{
+        struct settings *settings = NULL;
+        struct error error = {0};
+        write_file("secret", content, size);
+        assert_int_equal(settings_load(&settings, NULL, &error), ERR_USAGE);
+        assert_non_null(strstr(error.text, "T_SECRET_FILE=secret"));
+        if (!strstr(error.text, fault))
+                fail_msg("\"%s\" does not say \"%s\"", error.text, fault);
+        assert_null(strstr(error.text, "kk"));
+}
+
+static void a_secrets_file_that_holds_none_is_named(void **state)
+{
+        (void)state;
+        char *text = memory_new(LIMIT_SETTING_SIZE + 8);
+        memset(text, 'k', LIMIT_SETTING_SIZE + 8);
+        setenv("T_SECRET_FILE", "secret", 1);
+        assert_refused(NULL, WORDS("T_SECRET_FILE=secret", "No such file"));
+        assert_file_refused("", 0, "empty");
+        assert_file_refused("\n", 1, "empty");
+        assert_file_refused("kk\nkk", 5, "control bytes");
+        assert_file_refused("kk\0kk", 5, "control bytes");
+        assert_file_refused("\0", 1, "control bytes");
+        assert_file_refused("kk\x7f", 3, "control bytes");
+        for (size_t more = 1; more < 6; more++)
+                assert_file_refused(text, LIMIT_SETTING_SIZE + more, "64 KiB");
+        text[LIMIT_SETTING_SIZE] = '\n';
+        write_file("secret", text, LIMIT_SETTING_SIZE + 1);
+        struct settings *settings = load(NULL);
+        assert_int_equal(strlen(settings_text(settings, "T_SECRET")), LIMIT_SETTING_SIZE);
+        settings_free(settings);
+        free(text);
+        setenv("T_SECRET_FILE", ".", 1);
+        assert_refused(NULL, WORDS("T_SECRET_FILE=.", "Is a directory"));
+        unsetenv("T_SECRET_FILE");
+        write_file("secret", "ten bytes!", 10);
+        setenv("T_OTHER_FILE", "secret", 1);
+        assert_refused(NULL, WORDS("T_OTHER_FILE=secret", "too long"));
+}
+
+static void who_needs_no_secret_reads_none(void **state)
+{
+        (void)state;
+        static const char file[] = "T_SECRET=hunter2\nT_OTHER_FILE=there/is/none\nT_NUMBER=6\n";
+        struct settings *settings = NULL;
+        struct error error = {0};
+        write_file("other.env", file, sizeof(file) - 1);
+        setenv("T_SECRET_FILE", "there/is/none", 1);
+        assert_int_equal(settings_load_public(&settings, "other.env", &error), 0);
+        assert_string_equal(settings_text(settings, "T_SECRET"), "");
+        assert_int_equal(settings_number(settings, "T_NUMBER"), 6);
+        settings_free(settings);
+        setenv("T_NUMBER", "0", 1);
+        assert_int_equal(settings_load_public(&settings, "other.env", &error), ERR_USAGE);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -275,6 +416,14 @@ int main(void)
             cmocka_unit_test_setup_teardown(values_keep_what_stands_in_them, setup, teardown),
             cmocka_unit_test_setup_teardown(a_file_that_is_none_is_refused, setup, teardown),
             cmocka_unit_test_setup_teardown(a_secret_is_never_shown, setup, teardown),
+            cmocka_unit_test_setup_teardown(a_line_out_of_place_shows_no_secret, setup, teardown),
+            cmocka_unit_test_setup_teardown(a_secret_can_come_in_a_file, setup, teardown),
+            cmocka_unit_test_setup_teardown(
+                the_settings_file_can_name_the_secrets_file, setup, teardown),
+            cmocka_unit_test_setup_teardown(a_secret_is_given_once, setup, teardown),
+            cmocka_unit_test_setup_teardown(
+                a_secrets_file_that_holds_none_is_named, setup, teardown),
+            cmocka_unit_test_setup_teardown(who_needs_no_secret_reads_none, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,247 @@
+/* Which streams there are: for each symbol its book and its trades; and what the exchange says of
+ * the symbols, today and whenever it changes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "logger/app.h"
+
+static uint64_t hash_stream(const char *symbol, size_t size, uint8_t kind)
+{
+        uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ kind;
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (unsigned char)symbol[i]) * UINT64_C(0x100000001b3);
+        return hash;
+}
+
+static struct tracked **by_name_place(
+    struct site *site, const char *symbol, size_t size, uint8_t kind)
+{
+        size_t at = hash_stream(symbol, size, kind) % site->by_name_size;
+        const struct tracked *tracked;
+        while ((tracked = site->by_name[at]) &&
+            (tracked->kind != kind || strlen(tracked->symbol) != size ||
+                memcmp(tracked->symbol, symbol, size)))
+                at = (at + 1) % site->by_name_size;
+        return &site->by_name[at];
+}
+
+struct tracked *tracked_find(struct site *site, const char *symbol, size_t size, uint8_t kind)
+{
+        return site->by_name_size ? *by_name_place(site, symbol, size, kind) : NULL;
+}
+
+static void by_name_grow(struct site *site)
+{
+        if (2 * (site->tracked_count + 1) <= site->by_name_size)
+                return;
+        free(site->by_name);
+        site->by_name_size = site->by_name_size ? site->by_name_size * 2 : 64;
+        site->by_name = memory_new(site->by_name_size * sizeof(*site->by_name));
+        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next)
+                *by_name_place(site, tracked->symbol, strlen(tracked->symbol), tracked->kind) =
+                    tracked;
+}
+
+static struct tracked *stream_add(struct site *site, const char *symbol, uint8_t kind)
+{
+        struct app *app = site->app;
+        struct tracked *tracked = memory_new(sizeof(*tracked));
+        tracked->site = site;
+        tracked->member = -1;
+        tracked->kind = kind;
+        tracked->note = "";
+        snprintf(tracked->symbol, sizeof(tracked->symbol), "%s", symbol);
+        snprintf(tracked->name, sizeof(tracked->name), "%s:%s%s", site->venue->name, symbol,
+            kind == KIND_TRADES ? " trades" : "");
+        event_log_init(&tracked->held, HELD_SIZE);
+        if (kind == KIND_L3 && !app->order_ids) {
+                tracked->numbers = memory_new(sizeof(*tracked->numbers));
+                order_numbers_init(tracked->numbers);
+                tracked->note = "L3_IDS=off: orders by number, without their ids";
+        }
+        by_name_grow(site);
+        *by_name_place(site, symbol, strlen(symbol), kind) = tracked;
+        tracked->next = site->tracked;
+        site->tracked = tracked;
+        site->tracked_count++;
+        return tracked;
+}
+
+static bool wants_orders(const struct site *site)
+{
+        return !strcmp(site->venue->name, "coinbase") && !strcmp(site->venue->feed, "exchange");
+}
+
+static void tell_no_key(const struct site *site)
+{
+        log_warning("%s: no key is set (COINBASE_API_KEY, _SECRET, _PASSPHRASE): levels are "
+                    "recorded in place of orders",
+            site->venue->name);
+}
+
+int symbol_add(struct site *site, const char *symbol, struct error *error)
+{
+        uint8_t kind = site->venue->book_kind(&site->choice);
+        if (!site->venue->symbol_is_valid(symbol))
+                return error_set(error, ERR_USAGE,
+                    "SYMBOLS: %s:%s: not a symbol of its feed \"%s\", like %s", site->venue->name,
+                    symbol, site->venue->feed, site->venue->example);
+        if (tracked_find(site, symbol, strlen(symbol), kind))
+                return error_set(
+                    error, ERR_USAGE, "SYMBOLS: %s:%s is named twice", site->venue->name, symbol);
+        struct tracked *book = stream_add(site, symbol, kind);
+        if (wants_orders(site) && kind == KIND_L2)
+                book->note = "no key is set: levels in place of orders";
+        if (site->app->trades)
+                stream_add(site, symbol, KIND_TRADES);
+        return 0;
+}
+
+void tracked_free(struct tracked *tracked)
+{
+        event_log_deinit(&tracked->held);
+        level_list_deinit(&tracked->waiting.list);
+        if (tracked->numbers)
+                order_numbers_deinit(tracked->numbers);
+        free(tracked->numbers);
+        free(tracked);
+}
+
+/* ---- what the exchange says ---- */
+
+static void store_symbol(struct site *site, const struct symbol_info *info)
+{
+        struct symbol_record record = {.valid_from_ns = site->app->wall_ns,
+            .trading = info->trading,
+            .auction = info->auction};
+        snprintf(record.exchange, sizeof(record.exchange), "%s", site->venue->name);
+        snprintf(record.symbol, sizeof(record.symbol), "%s", info->symbol);
+        snprintf(record.base, sizeof(record.base), "%s", info->base);
+        snprintf(record.quote, sizeof(record.quote), "%s", info->quote);
+        snprintf(record.tick, sizeof(record.tick), "%s", info->tick);
+        snprintf(record.lot, sizeof(record.lot), "%s", info->lot);
+        snprintf(record.min_quantity, sizeof(record.min_quantity), "%s", info->min_quantity);
+        snprintf(record.min_notional, sizeof(record.min_notional), "%s", info->min_notional);
+        snprintf(record.status, sizeof(record.status), "%s", info->status);
+        record_symbol(site->app->recorder, &record);
+}
+
+/* What it said before is not what it says now. */
+static void tell_changes(const struct tracked *tracked, const struct symbol_info *info)
+{
+        if (strcmp(tracked->info.status, info->status))
+                log_warning("%s: its status is %s, it was %s", tracked->name, info->status,
+                    tracked->info.status);
+        if (strcmp(tracked->info.tick, info->tick) || strcmp(tracked->info.lot, info->lot))
+                log_info("%s: tick %s, lot %s; they were %s, %s", tracked->name, info->tick,
+                    info->lot, tracked->info.tick, tracked->info.lot);
+}
+
+static int64_t step_in(const char *text, unsigned digits)
+{
+        int64_t step;
+        return decimal_parse(text, strlen(text), digits, &step) || step < 1 ? 1 : step;
+}
+
+/* A stream's own decimals may be others than those that the answer has. */
+static void take_grid(struct tracked *tracked, const struct symbol_info *info)
+{
+        const struct scale *scale = record_scale(tracked->stream);
+        record_regrid(tracked->stream, step_in(info->tick, scale->price_digits),
+            step_in(info->lot, scale->quantity_digits), tracked->site->app->wall_ns);
+}
+
+static void stream_told(struct tracked *tracked, const struct symbol_info *info)
+{
+        bool known = tracked->stream;
+        if (tracked->refused)
+                return;
+        if (known && tracked->kind != KIND_TRADES)
+                tell_changes(tracked, info);
+        if (!known && !info->trading && tracked->kind != KIND_TRADES)
+                log_warning("%s: its status is %s", tracked->name, info->status);
+        if (known)
+                take_grid(tracked, info);
+        else if (info->gone)
+                tracked_refuse(tracked, "it is not traded any more");
+        else
+                tracked_begin(tracked, info);
+        tracked->info = *info;
+}
+
+void symbol_told(struct site *site, const struct symbol_info *info)
+{
+        bool ours = false;
+        for (uint8_t kind = 0; kind < KINDS; kind++) {
+                struct tracked *tracked =
+                    tracked_find(site, info->symbol, strlen(info->symbol), kind);
+                if (!tracked)
+                        continue;
+                ours = true;
+                stream_told(tracked, info);
+        }
+        if (ours)
+                store_symbol(site, info);
+}
+
+void symbols_tick(struct site *site)
+{
+        if (site->names_waiting || site->app->mono_ns < site->names_ns)
+                return;
+        if (!site->names_ns && wants_orders(site) && !site->choice.key)
+                tell_no_key(site);
+        site->names_ns = site->app->mono_ns + site->app->names_period_ns;
+        request_all_names(site);
+}
+
+/* ---- without a key ---- */
+
+/* Levels in place of orders; what is known of the symbol stays known. */
+static void replace_orders(struct tracked *orders)
+{
+        struct site *site = orders->site;
+        struct symbol_info info = orders->info;
+        bool begun = orders->stream;
+        if (orders->refused || tracked_find(site, orders->symbol, strlen(orders->symbol), KIND_L2))
+                return;
+        if (begun)
+                connections_leave(orders);
+        tracked_stop(orders);
+        struct tracked *levels = stream_add(site, orders->symbol, KIND_L2);
+        levels->note = "the exchange refuses the key: levels in place of orders";
+        if (begun)
+                tracked_begin(levels, &info);
+        levels->info = info;
+}
+
+/* Trades came with the orders; now they have a channel of their own. */
+static void rejoin_trades(struct tracked *trades)
+{
+        struct error error;
+        if (!trades->link)
+                return;
+        connections_leave(trades);
+        if (connections_join(trades, &error))
+                tracked_refuse(trades, error.text);
+}
+
+void symbols_without_key(struct site *site, const char *why)
+{
+        if (!site->choice.key)
+                return;
+        log_error("%s: the exchange refuses the key (%s): levels are recorded in place of orders; "
+                  "check COINBASE_API_KEY, _SECRET and _PASSPHRASE",
+            site->venue->name, why);
+        site->choice.key = site->choice.secret = site->choice.passphrase = NULL;
+        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
+                if (tracked->kind == KIND_TRADES)
+                        rejoin_trades(tracked);
+        }
+        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
+                if (tracked->kind == KIND_L3)
+                        replace_orders(tracked);
+        }
+}

@@ -13,13 +13,16 @@ def captures_fixture():
 
 @pytest.fixture(name="lab")
 def lab_fixture(tmp_path):
-    """lab(capture, options..., faults=[...]) starts one; all end with the test."""
+    """lab("capture capture", options..., faults=[...]) starts one; all end with the test."""
     started = []
 
     def start(name, *options, **more):
         directory = tmp_path / str(len(started))
         directory.mkdir()
-        started.append(Lab(PROGRAM, str(directory), [capture(FILES[name])], *options, **more))
+        captures = [capture(FILES[one]) for one in name.split()]
+        if None in captures:
+            pytest.skip(f"{name}: a capture is not bundled, and no folder beside has it")
+        started.append(Lab(PROGRAM, str(directory), captures, *options, **more))
         return started[-1]
 
     yield start

@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 
+#include "feed.h"
 #include "http.h"
 #include "play.h"
 #include "session.h"
@@ -79,13 +80,17 @@ void conn_mark(struct conn *conn, const struct mark *mark)
 static void journal_sent(struct conn *conn, const struct mark *mark)
 {
         struct journal *journal = &conn->lab->journal;
-        const struct stream *stream = &conn->lab->tape.streams[mark->stream];
+        const struct stream *stream = mark->made ? NULL : &conn->lab->tape.streams[mark->stream];
         if (journal->fd < 0)
                 return;
         journal_begin(journal, "sent");
         journal_number(journal, "conn", conn->number);
-        buffer_printf(
-            &journal->text, ",\"stream\":\"%s\",\"seq\":%" PRIu64, stream->name, mark->sequence);
+        buffer_printf(&journal->text, ",\"stream\":\"%s\",\"seq\":%" PRIu64,
+            mark->made ? mark->made : stream->name, mark->sequence);
+        if (mark->venue_sequence)
+                journal_number(journal, "sequence", mark->venue_sequence);
+        if (mark->turn >= 0)
+                journal_number(journal, "sequence_num", mark->turn);
         if (mark->by_alias)
                 buffer_printf(&journal->text, ",\"as\":\"%s\"", stream->alias);
         if (mark->fault)
@@ -105,6 +110,7 @@ static void pass_marks(struct conn *conn, uint64_t total, bool sent)
                 if (sent)
                         journal_sent(conn, mark);
                 free((void *)(uintptr_t)mark->altered.data);
+                free(mark->made);
         }
 }
 
@@ -228,7 +234,7 @@ static void conn_open(struct lab *lab, struct lws *wsi, struct conn **session)
         conn->number = ++lab->conn_count;
         conn->opened_ns = clock_mono_ns();
         buffer_init(&conn->in, IN_LIMIT);
-        buffer_init(&conn->message, CONN_FRAME_MAX + JSON_PADDING);
+        buffer_init(&conn->message, FEED_FRAME_MAX + JSON_PADDING);
         buffer_init(&conn->out, OUT_LIMIT);
         buffer_init(&conn->late, OUT_LIMIT);
         conn->next = lab->conns;

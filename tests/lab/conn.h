@@ -9,6 +9,7 @@
 #include "lab.h"
 
 #define CONN_FRAMES_PER_S 5
+#define CONN_FRAMES_MOST 100 /* a second, of any venue */
 #define CONN_STREAMS 1024
 #define CONN_FRAME_MAX 4096          /* larger ones are ignored, and all that follows */
 #define CONN_QUEUE_PACED (64u << 20) /* more than this queued: the peer does not read */
@@ -22,10 +23,13 @@
 struct mark {
         uint64_t end;
         uint64_t sequence;
-        uint32_t stream;
+        uint32_t stream;        /* TAPE_NONE: a made message */
+        char *made;             /* owned: what that is called */
+        int64_t venue_sequence; /* 0: it has none */
+        int64_t turn;           /* sequence_num; negative: it has none */
         bool by_alias;
         bool is_binary;
-        struct span altered; /* owned; what a fault made of the message */
+        struct span altered; /* owned; what a fault made of the message, or a made one */
         const char *fault;   /* static; NULL for an untouched message */
 };
 
@@ -36,6 +40,13 @@ struct conn {
         unsigned number;
         int64_t opened_ns;
         bool is_ws;
+        enum venue venue; /* whose client it is */
+        bool undecided;   /* a client of Coinbase that has subscribed nothing yet */
+        int64_t upgraded_ns;
+        uint64_t turns;          /* of Advanced Trade: messages sent, which number them */
+        uint64_t turn;           /* the number of the message in hand */
+        int64_t heartbeat_at_ns; /* 0: before the first subscription */
+        uint64_t heartbeats;
         bool combined;
         bool frozen;        /* an oversized frame came: nothing it says is heard any more */
         bool dropping;      /* close when the queue is empty */
@@ -55,7 +66,7 @@ struct conn {
         char **names; /* of the subscribed streams, as asked */
         size_t name_count;
         uint8_t wanted[TAPE_STREAMS];
-        int64_t frame_times[CONN_FRAMES_PER_S + 1];
+        int64_t frame_times[CONN_FRAMES_MOST + 1];
         size_t frame_count;
         int64_t ping_at_ns; /* the next one */
         int64_t ping_sent_ns;

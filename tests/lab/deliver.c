@@ -1,11 +1,13 @@
 /* Delivers messages, whole or as the faults have them. */
 #include "deliver.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn.h"
 #include "fault.h"
+#include "products.h"
 
 #define GARBAGE_SIZE 200
 
@@ -15,9 +17,32 @@ struct held {
         int64_t due_ns;
         struct emission emission;
         struct plan plan;
+        struct turn *turns; /* of Advanced Trade: the connections' numbers for it */
+        size_t turn_count;
+        char *made; /* of a made message: what it is called */
+};
+
+struct turn {
+        unsigned conn;
+        uint64_t number;
 };
 
 #define AFTER_NEXT INT64_MAX
+
+static struct span span_of(const struct buffer *text)
+{
+        return (struct span){(char *)text->data, text->size};
+}
+
+/* Of Advanced Trade: the text with the connection's own sequence_num. */
+static void print_turn(
+    const struct conn *conn, const struct emission *emission, struct span data, struct buffer *text)
+{
+        size_t after = emission->turn_offset + emission->turn_size;
+        buffer_append(text, data.data, emission->turn_offset);
+        buffer_printf(text, "%" PRIu64, conn->turn);
+        buffer_append(text, data.data + after, data.size - after);
+}
 
 static void print_envelope(
     const struct conn *conn, const char *stream, struct span data, struct buffer *text)
@@ -32,23 +57,63 @@ static void print_envelope(
                 buffer_append_text(text, "}");
 }
 
-/* A bid above the best ask goes in front of the event's own bids. */
+static void print_payload(const struct conn *conn, const char *name,
+    const struct emission *emission, struct span data, struct buffer *text)
+{
+        if (emission->turn_size)
+                print_turn(conn, emission, data, text);
+        else
+                print_envelope(conn, name, data, text);
+}
+
+/* Where a level goes into a depth message, and how it is written there. */
+static const struct crossing {
+        enum venue venue;
+        enum channel channel;
+        const char *place;
+        const char *before;
+        const char *after;
+} crossings[] = {
+    {VENUE_BINANCE, CHANNEL_NONE, "\"b\":[", "[\"", "\",\"1.00000000\"]"},
+    {VENUE_EXCHANGE, CHANNEL_LEVEL2, "\"changes\":[", "[\"buy\",\"", "\",\"1.00000000\"]"},
+    {VENUE_ADVANCED, CHANNEL_LEVEL2, "\"updates\":[",
+        "{\"side\":\"bid\",\"event_time\":\"1970-01-01T00:00:00Z\",\"price_level\":\"",
+        "\",\"new_quantity\":\"1.00000000\"}"},
+    {VENUE_EXCHANGE, CHANNEL_FULL, "\"price\":\"", "", ""},
+};
+
+static const struct crossing *crossing_of(const struct stream *stream)
+{
+        for (size_t i = 0; i < sizeof(crossings) / sizeof(crossings[0]); i++)
+                if (crossings[i].venue == stream->venue && crossings[i].channel == stream->channel)
+                        return &crossings[i];
+        return NULL;
+}
+
+/* A bid above the best ask goes in front of the event's own levels; an order to buy that opens
+ * (full) has its price raised. */
 static void print_crossed(struct lab *lab, const struct emission *emission, struct buffer *text)
 {
+        const struct stream *stream = &lab->tape.streams[emission->stream];
         struct replica *replica = &lab->player.replicas[emission->symbol];
         const struct symbol *symbol = replica->symbol;
-        const char *bids = "\"b\":[";
+        const struct crossing *crossing = crossing_of(stream);
         struct span text_left = emission->text;
         replica_advance(replica);
         size_t slot = replica_best_ask(replica) + 1;
-        struct span head = span_cut(&text_left, bids);
+        struct span head = span_cut(&text_left, crossing->place);
         if (slot >= symbol->price_count || !text_left.size) {
                 buffer_append(text, emission->text.data, emission->text.size);
                 return;
         }
+        if (stream->channel == CHANNEL_FULL)
+                span_cut(&text_left, "\"");
         buffer_append(text, head.data, head.size);
-        buffer_printf(text, "%s[\"%.*s\",\"1.00000000\"]%s", bids, (int)symbol->prices[slot].size,
-            symbol->prices[slot].data, text_left.data[0] == ']' ? "" : ",");
+        buffer_printf(text, "%s%s%.*s%s%s", crossing->place, crossing->before,
+            (int)symbol->prices[slot].size, symbol->prices[slot].data, crossing->after,
+            stream->channel == CHANNEL_FULL ? "\""
+                : text_left.data[0] == ']'  ? ""
+                                            : ",");
         buffer_append(text, text_left.data, text_left.size);
 }
 
@@ -83,12 +148,12 @@ static void print_altered(struct lab *lab, const struct conn *conn, const char *
                 print_garbage(lab, fault->binary, text);
         } else if (fault->action == FAULT_CROSSED) {
                 print_crossed(lab, emission, &data);
-                print_envelope(conn, name, (struct span){(char *)data.data, data.size}, text);
+                print_payload(conn, name, emission, span_of(&data), text);
         } else if (fault->action == FAULT_OVERSIZED && fault->pad) {
                 print_padded(emission->text, fault->bytes, &data);
-                print_envelope(conn, name, (struct span){(char *)data.data, data.size}, text);
+                print_payload(conn, name, emission, span_of(&data), text);
         } else {
-                print_envelope(conn, name, emission->text, text);
+                print_payload(conn, name, emission, emission->text, text);
         }
         if (fault->action == FAULT_TRUNCATE)
                 text->size /= 2;
@@ -135,7 +200,7 @@ static void send_altered(struct conn *conn, struct mark *mark, const struct emis
         conn_frame(conn, is_binary ? FRAME_BINARY : FRAME_TEXT,
             (struct span){(char *)text.data, text.size});
         mark->is_binary = is_binary;
-        if (extra || conn->lab->journal.fd < 0)
+        if ((extra && !mark->made) || conn->lab->journal.fd < 0)
                 buffer_deinit(&text);
         else
                 mark->altered = (struct span){(char *)text.data, text.size};
@@ -147,8 +212,11 @@ static void send_one(
 {
         const struct stream *stream = &conn->lab->tape.streams[emission->stream];
         const char *name = by_alias ? stream->alias : stream->name;
-        struct mark mark = {
-            .sequence = emission->sequence, .stream = emission->stream, .by_alias = by_alias};
+        struct mark mark = {.sequence = emission->sequence,
+            .stream = emission->stream,
+            .by_alias = by_alias,
+            .venue_sequence = stream->venue == VENUE_BINANCE ? 0 : emission->last_id,
+            .turn = emission->turn_size ? (int64_t)conn->turn : -1};
         if (plan->fault)
                 mark.fault = fault_name(plan->fault);
         if (plan->alter) {
@@ -157,9 +225,30 @@ static void send_one(
         }
         struct buffer *text = &conn->lab->scratch;
         buffer_clear(text);
-        print_envelope(conn, name, emission->text, text);
+        print_payload(conn, name, emission, emission->text, text);
         conn_frame(conn, FRAME_TEXT, (struct span){(char *)text->data, text->size});
         conn_mark(conn, &mark);
+}
+
+static void send_made(
+    struct conn *conn, const char *name, struct span text, const struct plan *plan)
+{
+        struct emission emission = {.stream = TAPE_NONE, .text = text};
+        if (!conn_is_live(conn) || (conn_is_stalled(conn) && conn->stall_loses))
+                return;
+        for (int i = 0; i < plan->copies && conn_is_live(conn); i++) {
+                struct mark mark = {.stream = TAPE_NONE, .made = memory_text(name), .turn = -1};
+                if (plan->fault)
+                        mark.fault = fault_name(plan->fault);
+                if (plan->alter) {
+                        send_altered(conn, &mark, &emission, name, plan);
+                        continue;
+                }
+                conn_frame(conn, FRAME_TEXT, text);
+                if (conn->lab->journal.fd >= 0)
+                        mark.altered = (struct span){strndup(text.data, text.size), text.size};
+                conn_mark(conn, &mark);
+        }
 }
 
 static bool plan_is_for(const struct plan *plan, const struct conn *conn)
@@ -186,13 +275,15 @@ static void send_to(struct conn *conn, const struct emission *emission, const st
 static void send_shutdown(struct conn *conn, const struct fault *fault)
 {
         struct buffer data, text;
+        conn->shutdown_ns = clock_mono_ns() + fault->ms * NS_PER_MS;
+        if (conn->venue != VENUE_BINANCE)
+                return;
         buffer_init(&data, CONN_FRAME_MAX);
         buffer_init(&text, CONN_FRAME_MAX);
         buffer_printf(&data, "{\"e\":\"serverShutdown\",\"E\":%lld}",
             (long long)(clock_wall_ns() / NS_PER_MS));
         print_envelope(conn, "!serverShutdown", (struct span){(char *)data.data, data.size}, &text);
         conn_frame(conn, FRAME_TEXT, (struct span){(char *)text.data, text.size});
-        conn->shutdown_ns = clock_mono_ns() + fault->ms * NS_PER_MS;
         buffer_deinit(&data);
         buffer_deinit(&text);
 }
@@ -220,8 +311,25 @@ static void act_on(struct conn *conn, const struct fault *fault)
         }
 }
 
+static void change_product(struct lab *lab, const struct fault *fault)
+{
+        struct scan scan;
+        struct span key, value, set = {fault->set, strlen(fault->set)};
+        struct span symbol = {fault->symbol, strlen(fault->symbol)};
+        if (!scan_begin(&scan, set, '{'))
+                return;
+        while (scan_member(&scan, &key, &value))
+                products_change(&lab->tape, symbol, key, value);
+        journal_line(
+            &lab->journal, "product", ",\"symbol\":\"%s\",\"set\":%s", fault->symbol, fault->set);
+}
+
 void deliver_act(struct lab *lab, const struct fault *fault, uint32_t stream)
 {
+        if (fault->action == FAULT_PRODUCT) {
+                change_product(lab, fault);
+                return;
+        }
         for (struct conn *conn = lab->conns; conn; conn = conn->next) {
                 bool meant = !fault->conn || fault->conn == conn->number;
                 if (meant && conn_is_live(conn) && (stream == TAPE_NONE || conn->wanted[stream]))
@@ -235,8 +343,8 @@ static void send_all(struct lab *lab, const struct emission *emission, const str
                 send_to(conn, emission, plan);
 }
 
-/* Keep the message for those that the plan is for; the others get it now. */
-static void hold(struct lab *lab, const struct emission *emission, const struct plan *plan)
+static struct held *hold_one(
+    struct lab *lab, const struct emission *emission, const struct plan *plan)
 {
         struct held **link = &lab->held, *held = memory_new(sizeof(*held));
         held->emission = *emission;
@@ -247,6 +355,35 @@ static void hold(struct lab *lab, const struct emission *emission, const struct 
         while (*link)
                 link = &(*link)->next;
         *link = held;
+        return held;
+}
+
+static void note_turns(struct lab *lab, struct held *held)
+{
+        held->turns = memory_new((lab->conn_count + 1) * sizeof(struct turn));
+        for (struct conn *conn = lab->conns; conn; conn = conn->next)
+                if (conn->wanted[held->emission.stream])
+                        held->turns[held->turn_count++] = (struct turn){conn->number, conn->turn};
+}
+
+/* Set the connection's number for the message; false if it is not meant for it. */
+static bool take_turn(const struct held *held, struct conn *conn)
+{
+        for (size_t i = 0; i < held->turn_count; i++) {
+                if (held->turns[i].conn == conn->number) {
+                        conn->turn = held->turns[i].number;
+                        return true;
+                }
+        }
+        return !held->turns;
+}
+
+/* Keep the message for those that the plan is for; the others get it now. */
+static void hold(struct lab *lab, const struct emission *emission, const struct plan *plan)
+{
+        struct held *held = hold_one(lab, emission, plan);
+        if (emission->turn_size)
+                note_turns(lab, held);
         for (struct conn *conn = lab->conns; conn; conn = conn->next)
                 if (!plan_is_for(plan, conn))
                         send_to(conn, emission, plan);
@@ -257,9 +394,13 @@ static void send_held(struct lab *lab, struct held **link)
         struct held *held = *link;
         *link = held->next;
         for (struct conn *conn = lab->conns; conn; conn = conn->next)
-                if (plan_is_for(&held->plan, conn))
+                if (plan_is_for(&held->plan, conn) && held->made)
+                        send_made(conn, held->made, held->emission.text, &held->plan);
+                else if (plan_is_for(&held->plan, conn) && take_turn(held, conn))
                         send_to(conn, &held->emission, &held->plan);
         free((void *)(uintptr_t)held->emission.text.data);
+        free(held->turns);
+        free(held->made);
         free(held);
 }
 
@@ -282,9 +423,19 @@ static void drop(struct lab *lab, const struct emission *emission, const struct 
                         send_to(conn, emission, plan);
 }
 
+/* Every subscriber's next number goes to the message, whatever becomes of it. */
+static void give_turns(struct lab *lab, const struct emission *emission)
+{
+        for (struct conn *conn = lab->conns; conn; conn = conn->next)
+                if (conn_is_live(conn) && conn->wanted[emission->stream])
+                        conn->turn = conn->turns++;
+}
+
 void deliver_message(struct lab *lab, const struct emission *emission)
 {
         struct plan plan;
+        if (emission->turn_size)
+                give_turns(lab, emission);
         fault_plan(lab, emission, &plan);
         if (plan.drop)
                 drop(lab, emission, &plan);
@@ -296,6 +447,25 @@ void deliver_message(struct lab *lab, const struct emission *emission)
                 send_swapped(lab, emission);
         for (size_t i = 0; i < plan.act_count; i++)
                 deliver_act(lab, plan.acts[i], emission->stream);
+}
+
+void deliver_made(struct conn *conn, const char *name, struct span text)
+{
+        struct plan plan;
+        fault_plan_made(conn->lab, conn->number, name, &plan);
+        plan.conn = conn->number;
+        if (!plan.drop && plan.delay_ms) {
+                struct emission emission = {.stream = TAPE_NONE, .text = text};
+                hold_one(conn->lab, &emission, &plan)->made = memory_text(name);
+        } else if (!plan.drop) {
+                send_made(conn, name, text, &plan);
+        }
+        for (size_t i = 0; i < plan.act_count; i++) {
+                if (plan.acts[i]->action == FAULT_PRODUCT)
+                        change_product(conn->lab, plan.acts[i]);
+                else if (conn_is_live(conn))
+                        act_on(conn, plan.acts[i]);
+        }
 }
 
 void deliver_tick(struct lab *lab, int64_t now_ns)

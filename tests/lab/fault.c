@@ -25,6 +25,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_STALL] = "stall",
     [FAULT_SHUTDOWN] = "shutdown",
     [FAULT_LIFE] = "life",
+    [FAULT_PRODUCT] = "product",
     [FAULT_STALE] = "stale",
     [FAULT_CROSSED_SNAPSHOT] = "crossed_snapshot",
     [FAULT_HTTP] = "http",
@@ -82,6 +83,10 @@ static void read_member(struct fault *fault, struct span key, struct span value)
                 fault->binary = span_is(value, "true");
         if (span_is(key, "extra"))
                 fault->extra = span_is(value, "true");
+        if (span_is(key, "symbol") && span_unquote(value).size < sizeof(fault->symbol))
+                memcpy(fault->symbol, value.data + 1, span_unquote(value).size);
+        if (span_is(key, "set") && !fault->set)
+                fault->set = strndup(value.data, value.size);
         if (span_is(key, "seconds"))
                 fault->ms = (int64_t)(real_of(value) * 1000);
 }
@@ -111,7 +116,7 @@ static bool read_at(struct fault *fault, struct span at)
                 } else if (span_is(key, "seconds")) {
                         fault->trigger = TRIGGER_TIME;
                         fault->at_ns = (int64_t)(real_of(value) * (double)NS_PER_S);
-                } else if (span_is(key, "u")) {
+                } else if (span_is(key, "u") || span_is(key, "sequence")) {
                         fault->trigger = TRIGGER_ID;
                         good = span_int(value, &fault->id);
                 } else {
@@ -150,6 +155,8 @@ static bool read_action(struct fault *fault, struct span action)
 /* Does the action fit the trigger: those of REST answers to requests, all others to messages? */
 static bool fits(const struct fault *fault)
 {
+        if (fault->action == FAULT_PRODUCT)
+                return fault->symbol[0] && fault->set;
         bool of_request = fault->trigger == TRIGGER_DEPTH || fault->trigger == TRIGGER_REST;
         return of_request ? fault->action >= FAULT_CLOSE : fault->action < FAULT_STALE;
 }
@@ -172,11 +179,11 @@ static bool read_fault(struct fault *fault, struct span line)
         bool good = scan_find(line, "at", &value) ? read_at(fault, value)
             : scan_find(line, "random", &value)   ? read_random(fault, value)
                                                   : false;
-        if (!good || !fits(fault) || !scan_begin(&scan, line, '{'))
+        if (!good || !scan_begin(&scan, line, '{'))
                 return false;
         while (scan_member(&scan, &key, &value))
                 read_member(fault, key, value);
-        return true;
+        return fits(fault);
 }
 
 int fault_load(struct lab *lab, const char *path, struct error *error)
@@ -201,6 +208,13 @@ int fault_load(struct lab *lab, const char *path, struct error *error)
         return result;
 }
 
+void fault_free(struct lab *lab)
+{
+        for (size_t i = 0; i < lab->fault_count; i++)
+                free(lab->faults[i].set);
+        free(lab->faults);
+}
+
 static bool stream_fits(const struct lab *lab, const struct fault *fault, uint32_t index)
 {
         const struct stream *stream = &lab->tape.streams[index];
@@ -213,12 +227,13 @@ static bool meets(struct lab *lab, struct fault *fault, const struct emission *e
 {
         if (!fault->times || !stream_fits(lab, fault, emission->stream))
                 return false;
-        bool is_depth = lab->tape.streams[emission->stream].is_depth;
+        const struct stream *stream = &lab->tape.streams[emission->stream];
+        bool has_ids = stream->is_depth || stream->venue != VENUE_BINANCE;
         switch (fault->trigger) {
         case TRIGGER_MESSAGE:
                 return fault->armed || emission->sequence >= (uint64_t)fault->n;
         case TRIGGER_ID:
-                return fault->armed || (is_depth && emission->last_id >= fault->id);
+                return fault->armed || (has_ids && emission->last_id >= fault->id);
         case TRIGGER_TIME:
                 return fault->armed;
         case TRIGGER_RANDOM:
@@ -267,6 +282,17 @@ static void add_to_plan(struct plan *plan, const struct fault *fault)
         }
 }
 
+/* Of full only an order to buy that opens. */
+static bool can_cross(const struct lab *lab, const struct emission *emission)
+{
+        const struct stream *stream = &lab->tape.streams[emission->stream];
+        struct span type, side;
+        if (stream->channel != CHANNEL_FULL)
+                return stream->is_depth;
+        return scan_find(emission->text, "type", &type) && span_is(type, "\"open\"") &&
+            scan_find(emission->text, "side", &side) && span_is(side, "\"buy\"");
+}
+
 void fault_plan(struct lab *lab, const struct emission *emission, struct plan *ret_plan)
 {
         *ret_plan = (struct plan){.copies = 1};
@@ -274,13 +300,40 @@ void fault_plan(struct lab *lab, const struct emission *emission, struct plan *r
                 struct fault *fault = &lab->faults[i];
                 if (!meets(lab, fault, emission))
                         continue;
-                if (fault->action == FAULT_CROSSED && !lab->tape.streams[emission->stream].is_depth)
+                if (fault->action == FAULT_CROSSED && !can_cross(lab, emission))
                         continue;
                 fault->armed = fault->action == FAULT_IDJUMP && --fault->k > 0;
                 if (fault->times > 0 && !fault->armed)
                         fault->times--;
                 add_to_plan(ret_plan, fault);
                 journal_fault(lab, fault, emission);
+        }
+}
+
+static bool meets_made(struct lab *lab, struct fault *fault, unsigned conn, const char *name)
+{
+        if (!fault->times || strcmp(fault->stream, name) || (fault->conn && fault->conn != conn))
+                return false;
+        fault->seen++;
+        if (fault->trigger == TRIGGER_RANDOM)
+                return (double)(fault_random(lab) >> 11) * 0x1p-53 < fault->p;
+        return fault->armed || (fault->trigger == TRIGGER_MESSAGE && fault->seen >= fault->n);
+}
+
+void fault_plan_made(struct lab *lab, unsigned conn, const char *name, struct plan *ret_plan)
+{
+        *ret_plan = (struct plan){.copies = 1};
+        for (size_t i = 0; i < lab->fault_count; i++) {
+                struct fault *fault = &lab->faults[i];
+                if (!meets_made(lab, fault, conn, name) || fault->action == FAULT_CROSSED ||
+                    fault->action == FAULT_SWAP)
+                        continue;
+                fault->armed = fault->action == FAULT_IDJUMP && --fault->k > 0;
+                if (fault->times > 0 && !fault->armed)
+                        fault->times--;
+                add_to_plan(ret_plan, fault);
+                journal_line(&lab->journal, "fault", ",\"do\":\"%s\",\"stream\":\"%s\",\"conn\":%u",
+                    fault_name(fault), name, conn);
         }
 }
 

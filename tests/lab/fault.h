@@ -31,6 +31,7 @@ enum fault_action {
         FAULT_STALL,
         FAULT_SHUTDOWN,
         FAULT_LIFE,
+        FAULT_PRODUCT, /* of no connection: facts of a symbol change */
         FAULT_STALE,
         FAULT_CROSSED_SNAPSHOT,
         FAULT_HTTP,
@@ -61,7 +62,10 @@ struct fault {
         bool extra;    /* garbage: before the message, not in its place */
         int64_t conn;  /* 0: all */
         int64_t times; /* how often it may happen yet; negative: always */
-        bool armed;    /* TRIGGER_TIME is over, or messages of an idjump are to go */
+        int64_t seen;  /* made messages that it might have met */
+        char symbol[TAPE_NAME_SIZE];
+        char *set;  /* the facts, a JSON object */
+        bool armed; /* TRIGGER_TIME is over, or messages of an idjump are to go */
 };
 
 #define PLAN_ACTS 8
@@ -82,9 +86,14 @@ struct plan {
 /* Read the script. ERR_IO, ERR_PARSE with the line's number. */
 int fault_load(struct lab *lab, const char *path, struct error *error);
 
+void fault_free(struct lab *lab);
+
 const char *fault_name(const struct fault *fault);
 
 void fault_plan(struct lab *lab, const struct emission *emission, struct plan *ret_plan);
+
+/* The same for a message that is made for connection @conn. */
+void fault_plan_made(struct lab *lab, unsigned conn, const char *name, struct plan *ret_plan);
 
 /* Faults whose time has come. */
 void fault_tick(struct lab *lab, int64_t now_ns);

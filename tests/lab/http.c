@@ -29,6 +29,19 @@ static void read_header(struct request *request, struct span line, bool *is_upgr
 {
         struct span name = span_cut(&line, ":");
         struct span value = trim(line);
+        struct {
+                const char *name;
+                struct span *place;
+        } kept[] = {
+            {"user-agent", &request->agent},
+            {"cb-access-key", &request->access_key},
+            {"cb-access-sign", &request->access_sign},
+            {"cb-access-timestamp", &request->access_timestamp},
+            {"cb-access-passphrase", &request->access_passphrase},
+        };
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+                if (same_word(name, kept[i].name))
+                        *kept[i].place = value;
         if (same_word(name, "sec-websocket-key"))
                 request->key = value;
         else if (same_word(name, "upgrade"))
@@ -44,6 +57,7 @@ static void read_request(struct span head, struct request *request)
         *request = (struct request){.keep_alive = true};
         request->method = span_cut(&line, " ");
         struct span target = span_cut(&line, " ");
+        request->target = target;
         request->path = span_cut(&target, "?");
         request->query = target;
         if (span_is(line, "HTTP/1.0"))
@@ -99,6 +113,8 @@ static const char *status_text(int status)
                 return "OK";
         case 400:
                 return "Bad Request";
+        case 401:
+                return "Unauthorized";
         case 404:
                 return "Not Found";
         case 418:

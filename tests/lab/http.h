@@ -6,9 +6,15 @@
 
 struct request {
         struct span method;
-        struct span path;  /* before the question mark */
-        struct span query; /* after it */
-        struct span key;   /* Sec-WebSocket-Key, empty without an upgrade */
+        struct span path;       /* before the question mark */
+        struct span query;      /* after it */
+        struct span target;     /* both, as they were sent */
+        struct span key;        /* Sec-WebSocket-Key, empty without an upgrade */
+        struct span agent;      /* User-Agent */
+        struct span access_key; /* CB-ACCESS-... */
+        struct span access_sign;
+        struct span access_timestamp;
+        struct span access_passphrase;
         bool keep_alive;
 };
 

@@ -34,6 +34,11 @@ struct options {
         int64_t life_ns;
         int rest_weight;
         bool tick_from_data;
+        const char *coinbase_key;
+        const char *coinbase_secret;
+        const char *coinbase_passphrase;
+        bool coinbase_book_auth;
+        const char *product_status;
 };
 
 /* One capture's place in play. */
@@ -66,6 +71,13 @@ struct player {
 };
 
 #define REST_ENDPOINTS 8
+
+/* Counters of Coinbase's requests; those of Binance come first. */
+enum rest_counter {
+        REST_COINBASE_TIME = 5,
+        REST_PRODUCTS,
+        REST_PRODUCT,
+};
 
 struct rest_state {
         int64_t minute;

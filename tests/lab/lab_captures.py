@@ -17,13 +17,31 @@ FOUR = ["binance_spot_20210814_4sym.ws.txt.zst", "binance_spot_20210814_4sym.htt
 US = ["binance_us_20210405_10sym.txt.zst"]
 
 
+LEVEL2 = ["coinbase_level2_20210417_10prod.txt.zst"]
+ADVANCED = ["coinbase_advanced_20260809_btc_eth.jsonl.zst"]
+FULL = ["coinbase_full_btcusd_20160312_part1.txt.zst"]
+PRODUCTS = ["coinbase_products_20210417.txt.zst"]
+
+
+def find_data(name):
+    """A bundled file, or one in a folder of captures beside the checkout; None without it."""
+    beside = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
+    folders = [os.path.join(beside, one, "data") for one in sorted(os.listdir(beside))]
+    for folder in [DATA, *folders]:
+        if os.path.exists(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    return None
+
+
 def capture(names):
-    return "+".join(os.path.join(DATA, name) for name in names)
+    """The argument for the laboratory; None if a file is not there."""
+    paths = [find_data(name) for name in names]
+    return None if None in paths else "+".join(paths)
 
 
 def read_lines(names):
     for name in names:
-        path = os.path.join(DATA, name)
+        path = find_data(name)
         if name.endswith(".gz"):
             with gzip.open(path) as file:
                 yield from (line.rstrip(b"\n") for line in file)
@@ -54,7 +72,8 @@ def stream_of(raw):
 
 
 DEPTH = "btcusdt@depth@100ms"
-FILES = {"btc": BTC, "ten": TEN, "four": FOUR, "us": US}
+FILES = {"btc": BTC, "ten": TEN, "four": FOUR, "us": US, "level2": LEVEL2, "advanced": ADVANCED,
+         "full": FULL, "products": PRODUCTS}
 
 
 def subscribe(lab, messages, path="/stream"):

@@ -167,7 +167,7 @@ class Lab:
         self.process.stderr.close()
         return code
 
-    def get(self, target, timeout=20.0):
+    def get(self, target, timeout=20.0, headers=None):
         """(status, headers, body)"""
         if self.plain:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -175,7 +175,7 @@ class Lab:
             connection = http.client.HTTPSConnection(
                 "localhost", self.port, timeout=timeout, context=self.tls)
         try:
-            connection.request("GET", target)
+            connection.request("GET", target, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:

@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "options.h"
 #include "play.h"
+#include "products.h"
 
 #define EXIT_WRONG_USAGE 2
 #define TICK_US 20000
@@ -117,6 +118,9 @@ static int prepare(struct lab *lab, int count, char **words, struct error *error
         buffer_init(&lab->scratch, CONN_QUEUE_PACED);
         for (int i = first; !result && i < count; i++)
                 result = tape_load(&lab->tape, words[i], error);
+        products_finish(&lab->tape);
+        if (!result && lab->options.product_status)
+                result = products_set_statuses(&lab->tape, lab->options.product_status, error);
         if (!result && lab->options.faults)
                 result = fault_load(lab, lab->options.faults, error);
         if (!result)
@@ -153,7 +157,7 @@ static void clean(struct lab *lab)
         tape_free(&lab->tape);
         buffer_deinit(&lab->scratch);
         json_free(lab->parser);
-        free(lab->faults);
+        fault_free(lab);
         free(lab);
 }
 

@@ -49,6 +49,11 @@ static const struct word {
     {"rest-weight", OPTION_INT, PLACE(rest_weight), "weight a minute (6000)"},
     {"tick-from-data", OPTION_ON, PLACE(tick_from_data), "tick and step as the data has (on)"},
     {"no-tick-from-data", OPTION_OFF, PLACE(tick_from_data), "tick and step 0.00000001"},
+    {"coinbase-key", OPTION_TEXT, PLACE(coinbase_key), "the key that may subscribe level2, full"},
+    {"coinbase-secret", OPTION_TEXT, PLACE(coinbase_secret), "its secret (base64)"},
+    {"coinbase-passphrase", OPTION_TEXT, PLACE(coinbase_passphrase), "its passphrase"},
+    {"coinbase-book-auth", OPTION_ON, PLACE(coinbase_book_auth), "level-3 books need the key too"},
+    {"product-status", OPTION_TEXT, PLACE(product_status), "BTC-USD=delisted,BTCUSDT=HALT"},
     {"help", OPTION_HELP, 0, "this text"},
 };
 
@@ -132,7 +137,7 @@ static void print_help(void)
 {
         printf("oblab [options] CAPTURE...    (CAPTURE is FILE or FILE+FILE)\n");
         for (size_t i = 0; i < WORDS; i++)
-                printf("  --%-18s %s\n", table[i].name, table[i].help);
+                printf("  --%-20s %s\n", table[i].name, table[i].help);
 }
 
 int options_read(

@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "deliver.h"
+#include "orders.h"
 #include "session.h"
 #include "shift.h"
 
@@ -19,8 +20,9 @@ static struct symbol *symbol_of(struct lab *lab, uint32_t index)
 
 static bool reel_is_done(const struct lab *lab, const struct reel *reel, uint32_t index)
 {
-        return reel->next == lab->tape.captures[index].message_count &&
-            reel->repetition + 1 >= lab->options.loop;
+        const struct capture *capture = &lab->tape.captures[index];
+        bool is_last = reel->repetition + 1 >= lab->options.loop || !capture->message_count;
+        return is_last && reel->next >= capture->seam_start;
 }
 
 /* When the reel's next message is due, after the start: in recorded time at full speed. */
@@ -72,6 +74,16 @@ static void pass_image(struct lab *lab, struct reel *reel, const struct message 
         journal_line(&lab->journal, "hold", ",\"symbol\":\"%s\"", symbol->name);
 }
 
+static void journal_ids(
+    struct journal *journal, const struct stream *stream, const struct emission *emission)
+{
+        bool is_binance = stream->venue == VENUE_BINANCE;
+        if (stream->is_depth && is_binance)
+                journal_number(journal, "U", emission->first_id);
+        if (emission->last_id)
+                journal_number(journal, is_binance ? "u" : "sequence", emission->last_id);
+}
+
 static void emit(struct lab *lab, struct emission *emission)
 {
         struct journal *journal = &lab->journal;
@@ -82,14 +94,61 @@ static void emit(struct lab *lab, struct emission *emission)
                 journal_begin(journal, "emit");
                 buffer_printf(&journal->text, ",\"stream\":\"%s\",\"seq\":%" PRIu64, stream->name,
                     emission->sequence);
-                if (stream->is_depth)
-                        journal_number(journal, "U", emission->first_id);
-                if (emission->last_id)
-                        journal_number(journal, "u", emission->last_id);
+                journal_ids(journal, stream, emission);
                 journal_text(journal, "raw", emission->text);
                 journal_end(journal);
         }
         deliver_message(lab, emission);
+}
+
+static void note_time(struct said *said, const struct stream *stream, struct span text)
+{
+        struct span time;
+        if (!scan_find(text, stream->venue == VENUE_ADVANCED ? "timestamp" : "time", &time) ||
+            span_unquote(time).size >= sizeof(said->time))
+                return;
+        time = span_unquote(time);
+        memcpy(said->time, time.data, time.size);
+        said->time[time.size] = '\0';
+}
+
+/* What REST, snapshots and heartbeats say from now on. */
+static void note_place(struct lab *lab, const struct message *message,
+    const struct emission *emission, unsigned repetition)
+{
+        struct stream *stream = &lab->tape.streams[message->stream];
+        struct symbol *symbol = symbol_of(lab, message->symbol);
+        if (stream->channel == CHANNEL_FULL)
+                symbol->orders->steps_done = message->steps_done;
+        else if (stream->is_depth)
+                symbol->events_done = message->event + 1;
+        if (stream->venue == VENUE_BINANCE)
+                return;
+        struct said *said = &symbol->said;
+        struct buffer *kept[2] = {
+            &stream->last, stream->channel == CHANNEL_MATCHES ? &said->match : NULL};
+        int64_t trade_id = message->trade_id;
+        if (trade_id)
+                trade_id += repetition * shift_width(symbol, NULL, NUMBER_TRADE);
+        for (size_t i = 0; i < 2 && kept[i]; i++) {
+                buffer_clear(kept[i]);
+                buffer_append(kept[i], emission->text.data, emission->text.size);
+        }
+        if (emission->last_id > said->sequence)
+                said->sequence = emission->last_id;
+        if (trade_id > said->trade_id)
+                said->trade_id = trade_id;
+        note_time(said, stream, emission->text);
+}
+
+/* Numbers before it may have become longer or shorter. */
+static void find_turn(struct emission *emission)
+{
+        struct span value;
+        if (!emission->turn_size || !scan_find(emission->text, "sequence_num", &value))
+                return;
+        emission->turn_offset = (uint32_t)(value.data - emission->text.data);
+        emission->turn_size = (uint8_t)value.size;
 }
 
 static void emit_message(struct lab *lab, struct reel *reel, uint32_t index)
@@ -101,22 +160,33 @@ static void emit_message(struct lab *lab, struct reel *reel, uint32_t index)
             .symbol = message->symbol,
             .text = message->text,
             .first_id = message->first_id,
-            .last_id = message->last_id};
+            .last_id = message->last_id,
+            .turn_offset = message->turn_offset,
+            .turn_size = message->turn_size};
         struct buffer text;
         if (reel->repetition && message->last_id && message->last_id <= symbol->image_id)
                 return; /* the pass begins with the image: this lies before it */
         buffer_init(&text, SHIFT_TEXT_LIMIT);
         if (reel->repetition) {
                 shift_message(symbol, capture, message, reel->repetition, &text);
-                int64_t ids = reel->repetition * replica_id_shift(symbol);
+                int64_t ids = reel->repetition * shift_width(symbol, capture, NUMBER_UPDATE);
                 emission.text = (struct span){(char *)text.data, text.size};
                 emission.first_id += emission.first_id ? ids : 0;
                 emission.last_id += emission.last_id ? ids : 0;
+                find_turn(&emission);
         }
-        if (lab->tape.streams[message->stream].is_depth)
-                symbol->events_done = message->event + 1;
+        note_place(lab, message, &emission, reel->repetition);
         emit(lab, &emission);
         buffer_deinit(&text);
+}
+
+/* Its seam was on the tape. */
+static void rewind_symbol(struct symbol *symbol)
+{
+        symbol->repetition++;
+        symbol->events_done = 0;
+        if (symbol->orders)
+                symbol->orders->steps_done = 0;
 }
 
 static void emit_seam(struct lab *lab, struct reel *reel, uint32_t index, uint32_t symbol_index)
@@ -125,6 +195,10 @@ static void emit_seam(struct lab *lab, struct reel *reel, uint32_t index, uint32
         struct symbol *symbol = symbol_of(lab, symbol_index);
         struct replica replica;
         struct buffer text;
+        if (symbol->venue != VENUE_BINANCE) {
+                rewind_symbol(symbol);
+                return;
+        }
         if (symbol->depth_stream == TAPE_NONE)
                 return;
         buffer_init(&text, SHIFT_TEXT_LIMIT);
@@ -275,9 +349,7 @@ void play_wake(struct lab *lab)
 void play_begin(struct lab *lab)
 {
         struct player *player = &lab->player;
-        int depth_streams = 0;
-        for (uint32_t i = 0; i < lab->tape.stream_count; i++)
-                depth_streams += lab->tape.streams[i].is_depth;
+        int depth_streams = session_count_all_depth(lab);
         if (lab->options.expect < 0 || lab->options.expect > depth_streams)
                 lab->options.expect = depth_streams;
         player->ready_ns = clock_mono_ns();

@@ -15,7 +15,7 @@ static size_t whole_size(const char *text, size_t size)
 }
 
 /* Plain decimals without leading zeros: more digits before the point is more. */
-static int compare_prices(const void *left, const void *right)
+int prices_compare(const void *left, const void *right)
 {
         const struct span *a = left, *b = right;
         size_t whole_a = whole_size(a->data, a->size), whole_b = whole_size(b->data, b->size);
@@ -46,7 +46,7 @@ static void index_levels(struct symbol *symbol)
                 struct level *level = &symbol->levels[i];
                 struct span price = {level->price, level->price_size};
                 const struct span *found = bsearch(
-                    &price, symbol->prices, symbol->price_count, sizeof(price), compare_prices);
+                    &price, symbol->prices, symbol->price_count, sizeof(price), prices_compare);
                 level->slot = (uint32_t)(found - symbol->prices);
                 symbol->step = grid_of(symbol->step, level->quantity, level->quantity_size);
                 if (strspn(level->quantity, "0.") >= level->quantity_size)
@@ -59,10 +59,10 @@ void prices_index(struct symbol *symbol)
         struct span *prices = memory_new((symbol->level_count + 1) * sizeof(struct span));
         for (size_t i = 0; i < symbol->level_count; i++)
                 prices[i] = (struct span){symbol->levels[i].price, symbol->levels[i].price_size};
-        qsort(prices, symbol->level_count, sizeof(struct span), compare_prices);
+        qsort(prices, symbol->level_count, sizeof(struct span), prices_compare);
         size_t count = 0;
         for (size_t i = 0; i < symbol->level_count; i++)
-                if (!count || compare_prices(&prices[count - 1], &prices[i]))
+                if (!count || prices_compare(&prices[count - 1], &prices[i]))
                         prices[count++] = prices[i];
         symbol->prices = prices;
         symbol->price_count = count;

@@ -7,4 +7,7 @@
 /* Fill prices, the slots of all levels, tick and step of @symbol. */
 void prices_index(struct symbol *symbol);
 
+/* Which of two prices (struct span, plain decimals without leading zeros) is lower. */
+int prices_compare(const void *left, const void *right);
+
 #endif

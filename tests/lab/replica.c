@@ -25,6 +25,8 @@ static void rewind_to_image(struct replica *replica)
 
 int64_t replica_id_shift(const struct symbol *symbol)
 {
+        if (symbol->venue != VENUE_BINANCE)
+                return 0; /* its events are only counted */
         int64_t next = symbol->first_event < symbol->event_count
             ? symbol->events[symbol->first_event].first_id
             : symbol->image_id + 1;

@@ -7,6 +7,7 @@
 #include "base/decimal.h"
 #include "fault.h"
 #include "play.h"
+#include "rest_products.h"
 
 #define PARAMETER_MAX (64u << 10)
 #define LIMIT_DEFAULT 100
@@ -16,28 +17,24 @@
 #define GRID_DIGITS 8
 #define NS_PER_MINUTE (60 * NS_PER_S)
 
-struct call {
-        struct conn *conn;
-        struct lab *lab;
-        const struct request *request;
-        struct answer *answer;
-};
-
-static void refuse(struct call *call, int status, int code, const char *message)
+void rest_refuse(struct call *call, int status, int code, const char *message)
 {
         call->answer->status = status;
         buffer_clear(&call->answer->body);
-        buffer_printf(&call->answer->body, "{\"code\":%d,\"msg\":\"%s\"}", code, message);
+        if (call->is_coinbase)
+                buffer_printf(&call->answer->body, "{\"message\":\"%s\"}", message);
+        else
+                buffer_printf(&call->answer->body, "{\"code\":%d,\"msg\":\"%s\"}", code, message);
 }
 
 static void refuse_symbol(struct call *call)
 {
-        refuse(call, 400, -1121, "Invalid symbol.");
+        rest_refuse(call, 400, -1121, "Invalid symbol.");
 }
 
 static void refuse_limit(struct call *call, int status, int64_t wait_ns)
 {
-        refuse(call, status, -1003,
+        rest_refuse(call, status, -1003,
             status == 418 ? "Way too much request weight used; IP banned."
                           : "Too much request weight used; current limit is exceeded.");
         call->answer->retry_after_s = (int)(wait_ns / NS_PER_S) + 1;
@@ -113,12 +110,12 @@ static void print_depth(struct call *call, uint32_t index, int64_t limit, const 
 }
 
 /* What a fault makes of an answer that is ready. */
-static void spoil(struct call *call, const struct fault *fault)
+void rest_spoil(struct call *call, const struct fault *fault)
 {
         struct answer *answer = call->answer;
         switch (fault->action) {
         case FAULT_HTTP:
-                refuse(call, (int)fault->status, fault->status < 500 ? -1003 : -1000,
+                rest_refuse(call, (int)fault->status, fault->status < 500 ? -1003 : -1000,
                     fault->status < 500 ? "Too many requests." : "Internal error.");
                 answer->retry_after_s = (int)fault->retry_after;
                 break;
@@ -150,14 +147,14 @@ static bool take_limit(struct call *call, int64_t *ret_limit)
                 *ret_limit = LIMIT_MAX;
         buffer_deinit(&text);
         if (!good)
-                refuse(call, 400, -1100, "Illegal characters found in parameter 'limit'.");
+                rest_refuse(call, 400, -1100, "Illegal characters found in parameter 'limit'.");
         return good;
 }
 
-static bool fault_lets_hold_go(const struct fault *fault)
+bool rest_lets_hold_go(const struct fault *fault)
 {
         return !fault || fault->action == FAULT_HTTP_SLOW ||
-            (fault->action >= FAULT_CLOSE && fault->action <= FAULT_LIFE);
+            (fault->action >= FAULT_CLOSE && fault->action <= FAULT_PRODUCT);
 }
 
 static void answer_depth(struct call *call)
@@ -173,9 +170,9 @@ static void answer_depth(struct call *call)
                                     : 250))
                 return;
         struct span name = parameter(call, "symbol", &text);
-        uint32_t index = tape_find_symbol(&lab->tape, name);
+        uint32_t index = tape_find_symbol(&lab->tape, VENUE_BINANCE, name);
         if (!name.size) {
-                refuse(call, 400, -1102,
+                rest_refuse(call, 400, -1102,
                     "Mandatory parameter 'symbol' was not sent, was "
                     "empty/null, or malformed.");
         } else if (index == TAPE_NONE) {
@@ -185,8 +182,8 @@ static void answer_depth(struct call *call)
                 const struct fault *fault = fault_of_request(lab, TRIGGER_DEPTH, name, n);
                 print_depth(call, index, limit, fault);
                 if (fault)
-                        spoil(call, fault);
-                if (fault_lets_hold_go(fault))
+                        rest_spoil(call, fault);
+                if (rest_lets_hold_go(fault))
                         play_note_answer(lab, index);
         }
         buffer_deinit(&text);
@@ -213,16 +210,19 @@ static void print_symbol(struct call *call, const struct symbol *symbol, bool fi
         size_t base = base_size(symbol->name);
         decimal_format(measured && symbol->tick ? symbol->tick : 1, GRID_DIGITS, true, tick);
         decimal_format(measured && symbol->step ? symbol->step : 1, GRID_DIGITS, true, step);
+        const char *tick_text = symbol->tick_text[0] ? symbol->tick_text : tick;
+        const char *step_text = symbol->step_text[0] ? symbol->step_text : step;
         buffer_printf(&call->answer->body,
-            "%s{\"symbol\":\"%s\",\"status\":\"TRADING\",\"baseAsset\":\"%.*s\","
+            "%s{\"symbol\":\"%s\",\"status\":\"%s\",\"baseAsset\":\"%.*s\","
             "\"baseAssetPrecision\":8,\"quoteAsset\":\"%s\",\"quotePrecision\":8,"
             "\"quoteAssetPrecision\":8,\"orderTypes\":[\"LIMIT\",\"MARKET\"],"
             "\"isSpotTradingAllowed\":true,\"filters\":[{\"filterType\":\"PRICE_FILTER\","
             "\"minPrice\":\"%s\",\"maxPrice\":\"1000000.00000000\",\"tickSize\":\"%s\"},"
             "{\"filterType\":\"LOT_SIZE\",\"minQty\":\"%s\",\"maxQty\":\"90000000.00000000\","
             "\"stepSize\":\"%s\"}],\"permissions\":[],\"permissionSets\":[[\"SPOT\"]]}",
-            first ? "" : ",", symbol->name, (int)base, symbol->name, symbol->name + base, tick,
-            tick, step, step);
+            first ? "" : ",", symbol->name, symbol->status[0] ? symbol->status : "TRADING",
+            (int)base, symbol->name, symbol->name + base, tick_text, tick_text, step_text,
+            step_text);
 }
 
 /* False when one of the names is unknown, or they are no list of names. */
@@ -234,7 +234,8 @@ static bool print_listed(struct call *call, struct span list)
         if (!scan_begin(&scan, list, '['))
                 return false;
         while (scan_element(&scan, &element)) {
-                uint32_t index = tape_find_symbol(&call->lab->tape, span_unquote(element));
+                uint32_t index =
+                    tape_find_symbol(&call->lab->tape, VENUE_BINANCE, span_unquote(element));
                 if (index == TAPE_NONE)
                         return false;
                 print_symbol(call, &call->lab->tape.symbols[index], first);
@@ -243,12 +244,24 @@ static bool print_listed(struct call *call, struct span list)
         return !first;
 }
 
+static void print_all(struct call *call)
+{
+        const struct tape *tape = &call->lab->tape;
+        bool first = true;
+        for (uint32_t i = 0; i < tape->symbol_count; i++) {
+                if (tape->symbols[i].venue != VENUE_BINANCE)
+                        continue;
+                print_symbol(call, &tape->symbols[i], first);
+                first = false;
+        }
+}
+
 static bool print_symbols(struct call *call)
 {
         struct buffer one_text, list_text;
         struct span one = parameter(call, "symbol", &one_text);
         struct span list = parameter(call, "symbols", &list_text);
-        uint32_t index = tape_find_symbol(&call->lab->tape, one);
+        uint32_t index = tape_find_symbol(&call->lab->tape, VENUE_BINANCE, one);
         bool good = true;
         if (one.size && index != TAPE_NONE)
                 print_symbol(call, &call->lab->tape.symbols[index], true);
@@ -257,8 +270,7 @@ static bool print_symbols(struct call *call)
         else if (list.size)
                 good = print_listed(call, list);
         else
-                for (uint32_t i = 0; i < call->lab->tape.symbol_count; i++)
-                        print_symbol(call, &call->lab->tape.symbols[i], i == 0);
+                print_all(call);
         buffer_deinit(&one_text);
         buffer_deinit(&list_text);
         return good;
@@ -318,14 +330,16 @@ static void answer_endpoint(struct call *call, size_t index)
         const struct fault *fault =
             fault_of_request(lab, TRIGGER_REST, name, ++lab->rest.requests[index]);
         if (fault)
-                spoil(call, fault);
+                rest_spoil(call, fault);
 }
 
 void rest_answer(struct conn *conn, const struct request *request, struct answer *ret_answer)
 {
-        struct call call = {conn, conn->lab, request, ret_answer};
+        struct call call = {conn, conn->lab, request, ret_answer, false};
         struct span path = request->path;
         ret_answer->status = 200;
+        if (rest_products_answer(&call))
+                return;
         bool known = span_starts(path, "/api/v3/") || span_starts(path, "/api/v1/");
         if (known)
                 path = (struct span){path.data + 8, path.size - 8};
@@ -335,7 +349,7 @@ void rest_answer(struct conn *conn, const struct request *request, struct answer
                         return;
                 }
         }
-        refuse(&call, 404, -1000, "Path not served here.");
+        rest_refuse(&call, 404, -1000, "Path not served here.");
         journal_line(
             &conn->lab->journal, "rest", ",\"conn\":%u,\"path\":\"\",\"status\":404", conn->number);
 }

@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "command.h"
+#include "feed.h"
 #include "play.h"
 
 #define NAMES_LIMIT (64u << 10)
 
 bool session_is_path(struct span path)
 {
-        return span_is(path, "/ws") || span_starts(path, "/ws/") || span_is(path, "/stream");
+        return span_is(path, "/ws") || span_starts(path, "/ws/") || span_is(path, "/stream") ||
+            span_is(path, "/");
 }
 
 static size_t find_name(const struct conn *conn, struct span name)
@@ -27,7 +29,7 @@ static size_t find_name(const struct conn *conn, struct span name)
 static void set_wanted(struct conn *conn, struct span name, bool on)
 {
         const struct tape *tape = &conn->lab->tape;
-        uint32_t stream = tape_find_stream(tape, name);
+        uint32_t stream = tape_find_stream(tape, conn->venue, name);
         if (stream == TAPE_NONE)
                 return;
         uint8_t bit = span_is(name, tape->streams[stream].name) ? WANTED_NAME : WANTED_ALIAS;
@@ -53,10 +55,10 @@ void session_unsubscribe(struct conn *conn, struct span name)
         size_t index = find_name(conn, name);
         if (index == conn->name_count)
                 return;
+        set_wanted(conn, name, false); /* before the name goes, which may be conn's own */
         free(conn->names[index]);
         memmove(conn->names + index, conn->names + index + 1,
             (--conn->name_count - index) * sizeof(char *));
-        set_wanted(conn, name, false);
 }
 
 bool session_has_stream(const struct lab *lab, uint32_t stream)
@@ -67,11 +69,37 @@ bool session_has_stream(const struct lab *lab, uint32_t stream)
         return false;
 }
 
+/* A symbol with two depth streams (full and level2) counts once. */
+static bool counts_as_depth(const struct tape *tape, uint32_t index)
+{
+        const struct stream *stream = &tape->streams[index];
+        if (!stream->is_depth || stream->venue == VENUE_BINANCE)
+                return stream->is_depth;
+        return tape->symbols[stream->symbol].depth_stream == index;
+}
+
+static bool has_depth(const struct lab *lab, uint32_t index)
+{
+        const struct stream *stream = &lab->tape.streams[index];
+        if (session_has_stream(lab, index) || stream->venue == VENUE_BINANCE)
+                return session_has_stream(lab, index);
+        uint32_t other = tape_find_channel(&lab->tape, stream->symbol, CHANNEL_LEVEL2);
+        return other != TAPE_NONE && session_has_stream(lab, other);
+}
+
+int session_count_all_depth(const struct lab *lab)
+{
+        int count = 0;
+        for (uint32_t i = 0; i < lab->tape.stream_count; i++)
+                count += counts_as_depth(&lab->tape, i);
+        return count;
+}
+
 int session_count_depth(const struct lab *lab)
 {
         int count = 0;
         for (uint32_t i = 0; i < lab->tape.stream_count; i++)
-                count += lab->tape.streams[i].is_depth && session_has_stream(lab, i);
+                count += counts_as_depth(&lab->tape, i) && has_depth(lab, i);
         return count;
 }
 
@@ -107,6 +135,9 @@ void session_begin(struct conn *conn, const struct request *request)
         struct buffer names;
         buffer_init(&names, NAMES_LIMIT);
         conn->is_ws = true;
+        conn->undecided = span_is(request->path, "/");
+        conn->venue = conn->undecided ? VENUE_EXCHANGE : VENUE_BINANCE;
+        conn->upgraded_ns = clock_mono_ns();
         conn->combined = span_is(request->path, "/stream");
         conn->ping_at_ns = clock_mono_ns() + conn->lab->options.ping_interval_ns;
         if (conn->combined)
@@ -118,10 +149,11 @@ void session_begin(struct conn *conn, const struct request *request)
         journal_session(conn);
 }
 
-/* More than five frames within a second end the connection. */
+/* More frames within a second than the venue takes end the connection. */
 static bool too_many_frames(struct conn *conn)
 {
-        const size_t room = CONN_FRAMES_PER_S + 1;
+        static const size_t most[] = {CONN_FRAMES_PER_S, CONN_FRAMES_MOST, 8};
+        const size_t room = most[conn->venue] + 1;
         int64_t now_ns = clock_mono_ns();
         conn->frame_times[conn->frame_count++ % room] = now_ns;
         return conn->frame_count >= room &&
@@ -137,16 +169,25 @@ static void take_pong(struct conn *conn, struct span payload)
             match ? "true" : "false");
 }
 
+static size_t frame_max(const struct conn *conn)
+{
+        return conn->venue == VENUE_BINANCE ? CONN_FRAME_MAX + JSON_PADDING : FEED_FRAME_MAX;
+}
+
 static void take_text(struct conn *conn, const struct frame *frame)
 {
         if (!conn->half_message)
                 buffer_clear(&conn->message);
         buffer_append(&conn->message, frame->payload.data, frame->payload.size);
         conn->half_message = !frame->is_final;
-        if (conn->message.failed)
+        if (conn->message.failed || conn->message.size > frame_max(conn))
                 conn->frozen = true;
-        if (!conn->frozen && frame->is_final)
+        if (conn->frozen || !frame->is_final)
+                return;
+        if (conn->venue == VENUE_BINANCE)
                 command_take(conn);
+        else
+                feed_take(conn);
 }
 
 static void take_frame(struct conn *conn, const struct frame *frame)
@@ -159,7 +200,7 @@ static void take_frame(struct conn *conn, const struct frame *frame)
                 return;
         }
         if (too_many_frames(conn)) {
-                conn_close(conn, 1008, "Too many requests");
+                conn_close(conn, 1008, conn->venue ? "ErrSlowRead" : "Too many requests");
                 return;
         }
         if (frame->code == FRAME_PING)
@@ -202,7 +243,12 @@ void session_received(struct conn *conn)
                         buffer_clear(&conn->in);
                         return;
                 }
-                if (frame.size > CONN_FRAME_MAX) {
+                if (conn->venue != VENUE_BINANCE && frame.size > FEED_FRAME_MAX) {
+                        conn_close(conn, 1009, "Message too big");
+                        buffer_clear(&conn->in);
+                        return;
+                }
+                if (conn->venue == VENUE_BINANCE && frame.size > CONN_FRAME_MAX) {
                         freeze(conn, frame.size);
                         conn->skip = frame.size;
                         continue;
@@ -231,4 +277,6 @@ void session_tick(struct conn *conn, int64_t now_ns)
                 conn_close(conn, 1008, "Pong timeout");
         else if (now_ns >= conn->ping_at_ns && !conn->ping_open)
                 ping(conn, now_ns);
+        if (conn->venue != VENUE_BINANCE && conn_is_live(conn))
+                feed_tick(conn, now_ns);
 }

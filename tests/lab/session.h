@@ -19,8 +19,9 @@ void session_tick(struct conn *conn, int64_t now_ns);
 int session_subscribe(struct conn *conn, struct span name);
 void session_unsubscribe(struct conn *conn, struct span name);
 
-/* Over all connections: is the stream subscribed; how many depth streams are. */
+/* Over all connections: is the stream subscribed; how many depth streams are, of how many. */
 bool session_has_stream(const struct lab *lab, uint32_t stream);
 int session_count_depth(const struct lab *lab);
+int session_count_all_depth(const struct lab *lab);
 
 #endif

@@ -5,32 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advanced_tape.h"
 #include "base/clock.h"
-#include "lines.h"
+#include "exchange_tape.h"
+#include "loader.h"
+#include "orders.h"
 #include "prices.h"
+#include "products.h"
+#include "seam.h"
 #include "unpack.h"
 
+#define TEXT_LIMIT (16u << 20)
 #define SEAM_NS (100 * NS_PER_MS) /* from the last message of a pass to the first of the next */
-
-/* What is being loaded; images without a symbol wait for the end of their capture. */
-struct loader {
-        struct tape *tape;
-        struct capture *capture;
-        uint32_t capture_index;
-        int64_t start_ns;
-        int64_t first_event_ms;
-        struct error *error;
-};
 
 static bool list_full(size_t count)
 {
         return count == 0 || (count >= 64 && !(count & (count - 1)));
 }
 
-/* Room for one more element after @count: lists grow at powers of two. */
-static void *list_grow(void *list, size_t count, size_t size)
+void *loader_grow(void *list, size_t count, size_t size)
 {
         return list_full(count) ? memory_resize(list, (count ? count * 2 : 64) * size) : list;
+}
+
+struct span loader_keep_text(struct loader *loader, const struct buffer *text)
+{
+        struct capture *capture = loader->capture;
+        capture->made = loader_grow(capture->made, capture->made_count, sizeof(char *));
+        char *kept = memory_new(text->size + 1);
+        memcpy(kept, text->data, text->size);
+        capture->made[capture->made_count++] = kept;
+        return (struct span){kept, text->size};
 }
 
 static bool copy_name(char to[TAPE_NAME_SIZE], struct span name)
@@ -42,26 +47,38 @@ static bool copy_name(char to[TAPE_NAME_SIZE], struct span name)
         return true;
 }
 
-uint32_t tape_find_stream(const struct tape *tape, struct span name)
+uint32_t tape_find_stream(const struct tape *tape, enum venue venue, struct span name)
 {
-        for (uint32_t i = 0; i < tape->stream_count; i++)
-                if (span_is(name, tape->streams[i].name) || span_is(name, tape->streams[i].alias))
-                        return name.size ? i : TAPE_NONE;
+        for (uint32_t i = 0; i < tape->stream_count; i++) {
+                const struct stream *stream = &tape->streams[i];
+                if (stream->venue == venue && name.size &&
+                    (span_is(name, stream->name) || span_is(name, stream->alias)))
+                        return i;
+        }
         return TAPE_NONE;
 }
 
-uint32_t tape_find_symbol(const struct tape *tape, struct span name)
+uint32_t tape_find_symbol(const struct tape *tape, enum venue venue, struct span name)
 {
         for (uint32_t i = 0; i < tape->symbol_count; i++)
-                if (span_is(name, tape->symbols[i].name))
+                if (tape->symbols[i].venue == venue && span_is(name, tape->symbols[i].name))
                         return i;
         return TAPE_NONE;
 }
 
-static int need_symbol(struct loader *loader, struct span name, uint32_t *ret_index)
+uint32_t tape_find_channel(const struct tape *tape, uint32_t symbol, enum channel channel)
+{
+        for (uint32_t i = 0; i < tape->stream_count; i++)
+                if (tape->streams[i].channel == channel && tape->streams[i].symbol == symbol)
+                        return i;
+        return TAPE_NONE;
+}
+
+int loader_need_symbol(
+    struct loader *loader, enum venue venue, struct span name, uint32_t *ret_index)
 {
         struct tape *tape = loader->tape;
-        uint32_t index = tape_find_symbol(tape, name);
+        uint32_t index = tape_find_symbol(tape, venue, name);
         if (index != TAPE_NONE && tape->symbols[index].capture != loader->capture_index)
                 return error_set(
                     loader->error, ERR_USAGE, "%s is in two captures", tape->symbols[index].name);
@@ -69,6 +86,8 @@ static int need_symbol(struct loader *loader, struct span name, uint32_t *ret_in
                 struct symbol *symbol = &tape->symbols[tape->symbol_count];
                 if (tape->symbol_count == TAPE_SYMBOLS || !copy_name(symbol->name, name))
                         return error_set(loader->error, ERR_FULL, "too many symbols");
+                symbol->venue = venue;
+                buffer_init(&symbol->said.match, TEXT_LIMIT);
                 symbol->capture = loader->capture_index;
                 symbol->depth_stream = TAPE_NONE;
                 symbol->update_ids = symbol->trade_ids = symbol->aggregate_ids =
@@ -94,30 +113,31 @@ static void name_alias(struct stream *stream)
         }
 }
 
-static int need_stream(struct loader *loader, struct span name, uint32_t *ret_index)
+int loader_need_stream(
+    struct loader *loader, enum venue venue, struct span name, uint32_t *ret_index)
 {
         struct tape *tape = loader->tape;
-        uint32_t index = tape_find_stream(tape, name);
+        uint32_t index = tape_find_stream(tape, venue, name);
         if (index == TAPE_NONE) {
                 struct stream *stream = &tape->streams[tape->stream_count];
                 if (tape->stream_count == TAPE_STREAMS || !copy_name(stream->name, name))
                         return error_set(loader->error, ERR_FULL, "too many streams");
-                name_alias(stream);
+                stream->venue = venue;
+                stream->symbol = TAPE_NONE;
+                buffer_init(&stream->last, TEXT_LIMIT);
+                if (venue == VENUE_BINANCE)
+                        name_alias(stream);
                 index = tape->stream_count++;
         }
         *ret_index = index;
         return 0;
 }
 
-/* Is the stream's kind ("depth" in "btcusdt@depth@100ms") one that was asked for? */
-static bool kind_kept(const struct tape *tape, struct span stream)
+bool loader_keeps(const struct tape *tape, struct span kind)
 {
         if (!tape->kinds)
                 return true;
-        struct span kinds = {tape->kinds, strlen(tape->kinds)}, kind = stream;
-        span_cut(&kind, "@");
-        kind = span_cut(&kind, "@");
-        kind = span_cut(&kind, "_");
+        struct span kinds = {tape->kinds, strlen(tape->kinds)};
         while (kinds.size) {
                 struct span word = span_cut(&kinds, ",");
                 if (word.size == kind.size && !memcmp(word.data, kind.data, kind.size))
@@ -126,7 +146,30 @@ static bool kind_kept(const struct tape *tape, struct span stream)
         return false;
 }
 
-static int add_levels(struct loader *loader, struct symbol *symbol, struct span side, bool is_ask)
+/* Is the stream's kind ("depth" in "btcusdt@depth@100ms") one that was asked for? */
+static bool kind_kept(const struct tape *tape, struct span stream)
+{
+        struct span kind = stream;
+        span_cut(&kind, "@");
+        kind = span_cut(&kind, "@");
+        return loader_keeps(tape, span_cut(&kind, "_"));
+}
+
+int loader_add_level(struct loader *loader, struct symbol *symbol, struct span price,
+    struct span quantity, bool is_ask)
+{
+        if (!price.size || price.size > 40 || !quantity.size || quantity.size > 40)
+                return error_set(loader->error, ERR_PARSE, "%s: no level", symbol->name);
+        symbol->levels = loader_grow(symbol->levels, symbol->level_count, sizeof(struct level));
+        symbol->levels[symbol->level_count++] = (struct level){.price = price.data,
+            .price_size = (uint8_t)price.size,
+            .quantity = quantity.data,
+            .quantity_size = (uint8_t)quantity.size,
+            .is_ask = is_ask};
+        return 0;
+}
+
+int loader_add_levels(struct loader *loader, struct symbol *symbol, struct span side, bool is_ask)
 {
         struct scan scan, pair;
         struct span element, price, quantity;
@@ -136,19 +179,21 @@ static int add_levels(struct loader *loader, struct symbol *symbol, struct span 
                 if (!scan_begin(&pair, element, '[') || !scan_element(&pair, &price) ||
                     !scan_element(&pair, &quantity))
                         return error_set(loader->error, ERR_PARSE, "%s: no level", symbol->name);
-                price = span_unquote(price);
-                quantity = span_unquote(quantity);
-                if (!price.size || price.size > 40 || !quantity.size || quantity.size > 40)
-                        return error_set(loader->error, ERR_PARSE, "%s: no level", symbol->name);
-                symbol->levels =
-                    list_grow(symbol->levels, symbol->level_count, sizeof(struct level));
-                symbol->levels[symbol->level_count++] = (struct level){.price = price.data,
-                    .price_size = (uint8_t)price.size,
-                    .quantity = quantity.data,
-                    .quantity_size = (uint8_t)quantity.size,
-                    .is_ask = is_ask};
+                int result = loader_add_level(
+                    loader, symbol, span_unquote(price), span_unquote(quantity), is_ask);
+                if (result)
+                        return result;
         }
         return 0;
+}
+
+size_t loader_add_event(
+    struct symbol *symbol, int64_t first_id, int64_t last_id, size_t level_start)
+{
+        struct event event = {first_id, last_id, level_start, symbol->level_count - level_start};
+        symbol->events = loader_grow(symbol->events, symbol->event_count, sizeof(struct event));
+        symbol->events[symbol->event_count] = event;
+        return symbol->event_count++;
 }
 
 static void range_add(struct id_range *range, int64_t id)
@@ -159,37 +204,49 @@ static void range_add(struct id_range *range, int64_t id)
         range->high = id > range->high ? id : range->high;
 }
 
-static void add_number(
+static void note_id(struct symbol *symbol, int64_t id, enum number_kind kind)
+{
+        if (kind == NUMBER_UPDATE)
+                range_add(&symbol->update_ids, id);
+        else if (kind == NUMBER_TRADE)
+                range_add(&symbol->trade_ids, id);
+        else if (kind == NUMBER_AGGREGATE)
+                range_add(&symbol->aggregate_ids, id);
+}
+
+void loader_add_number(
     struct loader *loader, struct message *message, struct span value, enum number_kind kind)
 {
         struct capture *capture = loader->capture;
-        struct symbol *symbol = &loader->tape->symbols[message->symbol];
-        int64_t number;
-        if (!span_int(value, &number) || number < 0)
+        int64_t number = 0;
+        if (kind != NUMBER_STAMP && (!span_int(value, &number) || number < 0))
                 return;
-        if (kind == NUMBER_UPDATE) {
-                range_add(&symbol->update_ids, number);
+        if (kind == NUMBER_UPDATE)
                 message->last_id = number;
-        } else if (kind == NUMBER_TRADE)
-                range_add(&symbol->trade_ids, number);
-        else if (kind == NUMBER_AGGREGATE)
-                range_add(&symbol->aggregate_ids, number);
+        note_id(&loader->tape->symbols[message->symbol], number, kind);
         capture->numbers =
-            list_grow(capture->numbers, capture->number_count, sizeof(struct number));
+            loader_grow(capture->numbers, capture->number_count, sizeof(struct number));
         capture->numbers[capture->number_count++] =
             (struct number){(uint32_t)(value.data - message->text.data), (uint8_t)value.size, kind};
         message->number_count++;
 }
 
-static void note_event_time(struct loader *loader, struct span value)
+void loader_note_time(struct loader *loader, int64_t ms)
 {
-        int64_t ms;
-        if (!span_int(value, &ms))
-                return;
         if (!loader->first_event_ms || ms < loader->first_event_ms)
                 loader->first_event_ms = ms;
         if (ms > loader->capture->last_event_ms)
                 loader->capture->last_event_ms = ms;
+}
+
+void loader_note_stamp(struct loader *loader, struct span stamp)
+{
+        char text[TIME_TEXT_SIZE] = {0};
+        int64_t time_ns;
+        if (stamp.size < sizeof(text))
+                memcpy(text, stamp.data, stamp.size);
+        if (!time_parse(text, &time_ns))
+                loader_note_time(loader, time_ns / NS_PER_MS);
 }
 
 /* The members of a message whose numbers another pass shifts: "e:event type, key, kind". */
@@ -218,18 +275,20 @@ static void note_numbers(
 {
         struct scan scan;
         struct span key, value;
+        int64_t ms;
         if (!scan_begin(&scan, object, '{'))
                 return;
         while (scan_member(&scan, &key, &value)) {
                 if (span_is(key, "E")) {
-                        note_event_time(loader, value);
-                        add_number(loader, message, value, NUMBER_TIME);
+                        if (span_int(value, &ms))
+                                loader_note_time(loader, ms);
+                        loader_add_number(loader, message, value, NUMBER_TIME);
                 }
                 if (span_is(key, "k"))
                         note_numbers(loader, message, value, (struct span){"k", 1});
                 for (size_t i = 0; i < sizeof(shifted) / sizeof(shifted[0]); i++)
                         if (span_is(type, shifted[i].type) && span_is(key, shifted[i].key))
-                                add_number(loader, message, value, shifted[i].kind);
+                                loader_add_number(loader, message, value, shifted[i].kind);
         }
 }
 
@@ -241,25 +300,22 @@ static int note_event(struct loader *loader, struct message *message)
             !scan_find(message->text, "u", &last) || !span_int(last, &message->last_id) ||
             !scan_find(message->text, "b", &bids) || !scan_find(message->text, "a", &asks))
                 return error_set(loader->error, ERR_PARSE, "%s: no depthUpdate", symbol->name);
-        struct event event = {message->first_id, message->last_id, symbol->level_count, 0};
-        int result = add_levels(loader, symbol, bids, false);
+        size_t level_start = symbol->level_count;
+        int result = loader_add_levels(loader, symbol, bids, false);
         if (!result)
-                result = add_levels(loader, symbol, asks, true);
-        event.level_count = symbol->level_count - event.level_start;
-        symbol->events = list_grow(symbol->events, symbol->event_count, sizeof(struct event));
-        message->event = symbol->event_count;
-        symbol->events[symbol->event_count++] = event;
+                result = loader_add_levels(loader, symbol, asks, true);
+        message->event = loader_add_event(symbol, message->first_id, message->last_id, level_start);
         symbol->depth_stream = message->stream;
         return result;
 }
 
-static struct message *add_message(struct loader *loader, const struct line *line)
+struct message *loader_add_message(struct loader *loader, int64_t time_ns)
 {
         struct capture *capture = loader->capture;
         capture->messages =
-            list_grow(capture->messages, capture->message_count, sizeof(struct message));
+            loader_grow(capture->messages, capture->message_count, sizeof(struct message));
         struct message *message = &capture->messages[capture->message_count++];
-        *message = (struct message){.time_ns = line->time_ns - loader->start_ns,
+        *message = (struct message){.time_ns = time_ns - loader->start_ns,
             .stream = TAPE_NONE,
             .symbol = TAPE_NONE,
             .number_start = (uint32_t)capture->number_count};
@@ -286,14 +342,15 @@ static int add_stream_message(struct loader *loader, const struct line *line, st
                     loader->error, ERR_PARSE, "no plain envelope: %.60s", line->raw.data);
         if (!kind_kept(loader->tape, stream) || !scan_find(data, "s", &name))
                 return 0;
-        int result = need_stream(loader, stream, &stream_index);
+        int result = loader_need_stream(loader, VENUE_BINANCE, stream, &stream_index);
         if (!result)
-                result = need_symbol(loader, span_unquote(name), &symbol_index);
+                result =
+                    loader_need_symbol(loader, VENUE_BINANCE, span_unquote(name), &symbol_index);
         if (result)
                 return result;
         if (scan_find(data, "e", &type))
                 type = span_unquote(type);
-        struct message *message = add_message(loader, line);
+        struct message *message = loader_add_message(loader, line->time_ns);
         message->text = data;
         message->stream = stream_index;
         message->symbol = symbol_index;
@@ -307,9 +364,9 @@ static int add_image(struct loader *loader, const struct line *line)
         struct span url = line->url, name = {0};
         span_cut(&url, "symbol=");
         name = span_cut(&url, "&");
-        struct message *message = add_message(loader, line);
+        struct message *message = loader_add_message(loader, line->time_ns);
         message->text = line->raw;
-        return name.size ? need_symbol(loader, name, &message->symbol) : 0;
+        return name.size ? loader_need_symbol(loader, VENUE_BINANCE, name, &message->symbol) : 0;
 }
 
 static int add_line(struct loader *loader, const struct line *line)
@@ -319,6 +376,12 @@ static int add_line(struct loader *loader, const struct line *line)
                 return add_stream_message(loader, line, value);
         if (scan_find(line->raw, "lastUpdateId", &value))
                 return add_image(loader, line);
+        if (scan_find(line->raw, "channel", &value))
+                return advanced_add_line(loader, line, span_unquote(value));
+        if (scan_find(line->raw, "type", &value))
+                return exchange_add_line(loader, line, span_unquote(value));
+        if (line->url.size)
+                return products_add_line(loader, line);
         return 0;
 }
 
@@ -351,9 +414,9 @@ static int take_image(struct loader *loader, const struct message *message)
         size_t later_count = symbol->level_count;
         symbol->levels = NULL;
         symbol->level_count = 0;
-        int result = add_levels(loader, symbol, bids, false);
+        int result = loader_add_levels(loader, symbol, bids, false);
         if (!result)
-                result = add_levels(loader, symbol, asks, true);
+                result = loader_add_levels(loader, symbol, asks, true);
         symbol->has_image = true;
         symbol->image_levels = symbol->level_count;
         symbol->levels = memory_resize(
@@ -373,7 +436,7 @@ static int take_images(struct loader *loader)
         struct capture *capture = loader->capture;
         for (size_t i = 0; i < capture->message_count; i++) {
                 struct message *message = &capture->messages[i];
-                if (message->stream != TAPE_NONE)
+                if (message->stream != TAPE_NONE || capture->venue != VENUE_BINANCE)
                         continue;
                 int result = 0;
                 if (message->symbol == TAPE_NONE)
@@ -424,8 +487,7 @@ static int read_files(
                 struct line_list list = {0};
                 result = unpack_file(path, text, error);
                 if (!result)
-                        result =
-                            lines_read((struct span){(char *)text->data, text->size}, &list, error);
+                        result = lines_read(text, &list, error);
                 all = lines_merge(all, list);
                 free(path);
         }
@@ -451,9 +513,12 @@ int tape_load(struct tape *tape, const char *argument, struct error *error)
         free(list.lines);
         if (!result)
                 result = take_images(&loader);
-        if (!result && !loader.capture->message_count)
+        if (!result && !loader.capture->message_count && !loader.capture->has_products)
                 result = error_set(error, ERR_PARSE, "%s: no messages", argument);
-        if (!result)
+        loader.capture->seam_start = loader.capture->message_count;
+        if (!result && loader.capture->venue != VENUE_BINANCE)
+                result = seam_add(&loader);
+        if (!result && loader.capture->message_count)
                 finish_capture(&loader);
         return result;
 }
@@ -465,6 +530,9 @@ void tape_free(struct tape *tape)
                 for (size_t j = 0; j < capture->text_count; j++)
                         buffer_deinit(&capture->texts[j]);
                 free(capture->texts);
+                for (size_t j = 0; j < capture->made_count; j++)
+                        free(capture->made[j]);
+                free(capture->made);
                 free(capture->messages);
                 free(capture->numbers);
         }
@@ -472,5 +540,11 @@ void tape_free(struct tape *tape)
                 free(tape->symbols[i].levels);
                 free(tape->symbols[i].events);
                 free(tape->symbols[i].prices);
+                orders_free(tape->symbols[i].orders);
+                buffer_deinit(&tape->symbols[i].said.match);
         }
+        for (uint32_t i = 0; i < tape->stream_count; i++)
+                buffer_deinit(&tape->streams[i].last);
+        for (uint32_t i = 0; i < tape->product_count; i++)
+                free(tape->products[i].text);
 }

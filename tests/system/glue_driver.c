@@ -167,7 +167,7 @@ static void do_line(struct driver *driver, const char *line)
             sscanf(line, "again %63s", driver->again_on) == 1)
                 printf("noted\n");
         else if (sscanf(line, "get %" SCNu64 " %2000s", &job, text) == 2)
-                printf("asked %d\n", rest_get(driver->rest, job, text));
+                printf("asked %d\n", rest_get(driver->rest, job, text, ""));
         else if (sscanf(line, "resolve %" SCNu64 " %2000s", &job, text) == 2)
                 printf("asked %d\n", rest_resolve(driver->rest, job, text));
         else if (sscanf(line, "proxy %2000s", text) == 1)

@@ -39,6 +39,7 @@ struct bench {
         struct buffer frames;
         size_t offsets[FRAMES_MAX + 1], frame_count;
         size_t image_size;
+        double image_ms; /* to read it */
         uint64_t updates;
 };
 
@@ -260,10 +261,13 @@ static double read_frames(struct bench *bench, bool check)
         for (size_t i = 0; i < bench->frame_count; i++) {
                 struct bytes frame = {bench->frames.data + bench->offsets[i],
                     bench->offsets[i + 1] - bench->offsets[i]};
+                int64_t frame_began = cpu_ns();
                 if (decoder_open(&decoder, frame, &info) || (!i && decoder_image(&decoder, &book)))
                         fail("a frame cannot be read");
-                if (!i)
+                if (!i) {
                         began = cpu_ns();
+                        bench->image_ms = (double)(began - frame_began) / 1e6;
+                }
                 while (i && decoder_next(&decoder, &book, &event) == 1) {
                         if (check)
                                 check_event(bench, &cursor, &event);
@@ -316,6 +320,7 @@ int main(int argc, char **argv)
         }
         printf("messages %zu\nupdates %" PRIu64 "\nbook_size %zu\nload_ms %.2f\n", bench.log.count,
             bench.updates, book_size(&bench.book), bench.load_ms);
+        printf("image_ms %.2f\n", bench.image_ms);
         printf("image_bytes %zu\nchange_bytes %zu\nbytes_per_message %.3f\n", bench.image_size,
             bench.frames.size - bench.image_size,
             (double)(bench.frames.size - bench.image_size) / (double)bench.log.count);

@@ -285,6 +285,22 @@ int64_t book_set(struct book *book, enum side s, int64_t price, int64_t quantity
         return before;
 }
 
+void book_add(struct book *book, enum side s, int64_t price, int64_t more)
+{
+        struct book_walk walk;
+        int64_t key = book_key(s, price);
+        if (walk_find(&walk, book, s, key)) {
+                int64_t *quantity = &walk.chunk->quantities[walk.slot];
+                if (*quantity + more)
+                        *quantity += more;
+                else
+                        book_walk_remove(&walk);
+        } else if (more) {
+                book_walk_insert(&walk, key, more);
+        }
+        book_walk_end(&walk);
+}
+
 int book_room(const struct book *book, const struct event *event)
 {
         if (event->type == TYPE_ORDER)
@@ -324,24 +340,24 @@ void book_begin_orders(struct book *book)
 /* Orders without a size, or told twice, are left out. */
 static int set_orders(struct book *book, const struct image *image)
 {
-        struct order_message message = {
-            .type = ORDER_OPEN, .has = ORDER_HAS_PRICE | ORDER_HAS_SIZE};
+        struct order_loader loader;
+        int code = 0;
         book_begin_orders(book);
         book->id = image->id;
-        for (message.side = 0; message.side < SIDES; message.side++) {
-                for (uint32_t i = 0; i < image->count[message.side]; i++) {
-                        const struct level *level = &image->levels[message.side][i];
-                        message.id = image->orders[message.side][i];
-                        message.price = level->price;
-                        message.size = level->quantity;
-                        if (book_room_order(book, &message)) {
-                                book_clear(book);
-                                return ERR_FULL;
-                        }
-                        book_apply_order(book, &message);
+        order_loader_begin(&loader, book);
+        for (enum side s = 0; s < SIDES; s++) {
+                for (uint32_t i = 0; i < image->count[s] && !code; i++) {
+                        const struct level *level = &image->levels[s][i];
+                        const struct order_id *id = &image->orders[s][i];
+                        if (level->quantity > 0 && orders_find(book->orders, id) == ORDER_NONE)
+                                code =
+                                    order_loader_add(&loader, s, id, level->price, level->quantity);
                 }
         }
-        return 0;
+        order_loader_end(&loader);
+        if (code)
+                book_clear(book);
+        return code;
 }
 
 int book_set_image(struct book *book, const struct image *image)

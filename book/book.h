@@ -76,6 +76,9 @@ int book_apply(struct book *book, const struct event *event);
 /* Set one level; 0 removes. Returns the quantity that stood there before, or 0. */
 int64_t book_set(struct book *book, enum side side, int64_t price, int64_t quantity);
 
+/* Add to the quantity at a price, which then is 0 or more and fits int64. */
+void book_add(struct book *book, enum side side, int64_t price, int64_t more);
+
 /* Make @to equal @from. */
 void book_copy(struct book *to, const struct book *from);
 

@@ -277,22 +277,48 @@ void orders_rescale(struct orders *orders, int64_t price_factor, int64_t quantit
 
 /* ---- the book ---- */
 
-static void level_add(struct book *book, enum side side, int64_t price, int64_t quantity)
-{
-        book_set(book, side, price, book_quantity(book, side, price) + quantity);
-}
-
 void book_add_order(
     struct book *book, enum side side, const struct order_id *id, int64_t price, int64_t size)
 {
         orders_add(book->orders, side, id, price, size);
-        level_add(book, side, price, size);
+        book_add(book, side, price, size);
+}
+
+void order_loader_begin(struct order_loader *loader, struct book *book)
+{
+        *loader = (struct order_loader){.book = book};
+}
+
+void order_loader_end(struct order_loader *loader)
+{
+        if (loader->sum)
+                book_add(loader->book, loader->side, loader->price, loader->sum);
+        loader->sum = 0;
+}
+
+int order_loader_add(struct order_loader *loader, enum side side, const struct order_id *id,
+    int64_t price, int64_t size)
+{
+        struct book *book = loader->book;
+        int64_t sum;
+        if (!loader->sum || price != loader->price || side != loader->side) {
+                order_loader_end(loader);
+                loader->side = side;
+                loader->price = price;
+                loader->level = book_quantity(book, side, price);
+        }
+        if (__builtin_add_overflow(loader->level + loader->sum, size, &sum) ||
+            book->orders->count >= LIMIT_BOOK_ORDERS || book_count(book, side) >= LIMIT_BOOK_LEVELS)
+                return ERR_FULL;
+        orders_add(book->orders, side, id, price, size);
+        loader->sum += size;
+        return 0;
 }
 
 void book_resize_order(struct book *book, uint32_t place, int64_t size)
 {
         struct order *order = &book->orders->orders[place];
-        level_add(book, order->side, order->price, size - order->size);
+        book_add(book, order->side, order->price, size - order->size);
         order->size = size;
         if (!size)
                 orders_remove(book->orders, place);

@@ -64,6 +64,22 @@ void orders_rescale(struct orders *orders, int64_t price_factor, int64_t quantit
 void book_add_order(
     struct book *book, enum side side, const struct order_id *id, int64_t price, int64_t size);
 
+/* Many orders, those of a price mostly together: the book's levels are behind until the end. */
+struct order_loader {
+        struct book *book;
+        enum side side;
+        int64_t price;
+        int64_t level; /* what the level holds ... */
+        int64_t sum;   /* ... and what it lacks yet */
+};
+
+void order_loader_begin(struct order_loader *loader, struct book *book);
+
+/* As book_add_order. ERR_FULL: more orders, levels or quantity than a book may hold. */
+int order_loader_add(struct order_loader *loader, enum side side, const struct order_id *id,
+    int64_t price, int64_t size);
+void order_loader_end(struct order_loader *loader);
+
 /* Take size from the order at @place, or add some; with nothing left the order is gone. */
 void book_resize_order(struct book *book, uint32_t place, int64_t size);
 

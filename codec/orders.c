@@ -561,23 +561,22 @@ void order_add_image(struct order_coder *coder, const struct book *book, struct 
 
 int order_image(struct order_coder *coder, struct book *book, const struct event *event)
 {
-        struct order_message message = {
-            .type = ORDER_OPEN, .has = ORDER_HAS_PRICE | ORDER_HAS_SIZE};
-        for (message.side = 0; message.side < SIDES; message.side++) {
+        struct order_loader loader;
+        order_loader_begin(&loader, book);
+        for (enum side s = 0; s < SIDES; s++) {
                 int64_t key = 0;
-                for (uint32_t i = 0; i < event->count[message.side]; i++) {
+                for (uint32_t i = 0; i < event->count[s]; i++) {
+                        struct order_id id = {0};
                         key = code_next_key(coder, key, i == 0, 0, true);
-                        message.price = book_key(message.side, key);
-                        message.size = code_size(coder, ORDER_OPEN, 0, true);
-                        code_id(coder, &message.id, true);
-                        uint32_t before = book->orders->count;
-                        if (coder->failed || book_room_order(book, &message))
-                                return ERR_CORRUPT;
-                        book_apply_order(book, &message);
-                        if (book->orders->count != before + 1)
+                        int64_t size = code_size(coder, ORDER_OPEN, 0, true);
+                        code_id(coder, &id, true);
+                        if (coder->failed || size <= 0 ||
+                            orders_find(book->orders, &id) != ORDER_NONE ||
+                            order_loader_add(&loader, s, &id, book_key(s, key), size))
                                 return ERR_CORRUPT;
                 }
         }
+        order_loader_end(&loader);
         return 0;
 }
 

@@ -108,7 +108,9 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
         struct trades_output *output = user;
         struct out *out = &output->out;
         enum side maker = event->count[SIDE_BID] ? SIDE_BID : SIDE_ASK;
-        (void)befores, (void)book, (void)epoch;
+        (void)befores;
+        (void)book;
+        (void)epoch;
         if (!event_is_trade(event) || !event->count[maker])
                 return 0;
         struct trade trade = {event, scale, event->levels[maker][0], taker_side(maker)};

@@ -17,13 +17,10 @@ void out_json(struct out *out, const char *text)
         }
 }
 
-size_t format_order_id(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE])
+static size_t format_uuid(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE])
 {
         static const char digits[] = "0123456789abcdef";
-        uint64_t number = order_id_number(id);
         size_t size = 0;
-        if (number)
-                return (size_t)snprintf(ret_text, ORDER_ID_TEXT_SIZE, "#%" PRIu64, number);
         for (unsigned i = 0; i < sizeof(id->bytes); i++) {
                 if (dashes && (i == 4 || i == 6 || i == 8 || i == 10))
                         ret_text[size++] = '-';
@@ -34,10 +31,23 @@ size_t format_order_id(const struct order_id *id, bool dashes, char ret_text[ORD
         return size;
 }
 
-void out_order_id(struct out *out, const struct order_id *id, bool dashes)
+size_t format_order_id(const struct order_id *id, char ret_text[ORDER_ID_TEXT_SIZE])
+{
+        uint64_t number = order_id_number(id);
+        return number ? (size_t)snprintf(ret_text, ORDER_ID_TEXT_SIZE, "#%" PRIu64, number)
+                      : format_uuid(id, true, ret_text);
+}
+
+void out_order_id(struct out *out, const struct order_id *id)
 {
         char text[ORDER_ID_TEXT_SIZE];
-        out_add(out, text, format_order_id(id, dashes, text));
+        out_add(out, text, format_order_id(id, text));
+}
+
+void out_client_id(struct out *out, const struct order_id *id, bool dashes)
+{
+        char text[ORDER_ID_TEXT_SIZE];
+        out_add(out, text, format_uuid(id, dashes, text));
 }
 
 void out_level(struct out *out, struct level level, const struct scale *scale, const char *between)

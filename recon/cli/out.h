@@ -61,10 +61,13 @@ static inline void out_quantity(struct out *out, int64_t quantity, const struct 
 /* As the inside of a JSON string. */
 void out_json(struct out *out, const char *text);
 
-/* "d50ec984-77a8-460a-b958-66f114b0de9b", or without dashes; "#7" of an order by number. */
+/* "d50ec984-77a8-460a-b958-66f114b0de9b", or "#7" of an order by number. */
 #define ORDER_ID_TEXT_SIZE 40
-size_t format_order_id(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE]);
-void out_order_id(struct out *out, const struct order_id *id, bool dashes);
+size_t format_order_id(const struct order_id *id, char ret_text[ORDER_ID_TEXT_SIZE]);
+void out_order_id(struct out *out, const struct order_id *id);
+
+/* What its owner calls an order: never a number of ours. */
+void out_client_id(struct out *out, const struct order_id *id, bool dashes);
 
 /* Price, @between, quantity. */
 void out_level(struct out *out, struct level level, const struct scale *scale, const char *between);

@@ -93,11 +93,13 @@ static void out_field(
                 break;
         case FIELD_ORDER_ID:
         case FIELD_MAKER_ID:
-                out_order_id(out, &order->id, true);
+                out_order_id(out, &order->id);
                 break;
         case FIELD_TAKER_ID:
+                out_order_id(out, &order->other);
+                break;
         case FIELD_CLIENT_ID:
-                out_order_id(out, &order->other, !(order->has & ORDER_OTHER_PLAIN));
+                out_client_id(out, &order->other, !(order->has & ORDER_OTHER_PLAIN));
                 break;
         case FIELD_TRADE_ID:
                 out_int(out, order->trade_id);
@@ -113,8 +115,10 @@ static void out_field(
                 out_json(out, order->funds);
                 break;
         default:
-                return field < FIELD_SIZE ? out_price(out, order->price, scale)
-                                          : out_quantity(out, order->size, scale);
+                if (field < FIELD_SIZE)
+                        out_price(out, order->price, scale);
+                else
+                        out_quantity(out, order->size, scale);
         }
 }
 

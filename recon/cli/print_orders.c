@@ -48,7 +48,7 @@ void print_orders(const struct recon_book *book, enum side side, size_t depth)
                 out_text(&out, before);
                 out_level(&out, level_of(order), &book->scale, "\",\"");
                 out_text(&out, "\",\"");
-                out_order_id(&out, &order->id, true);
+                out_order_id(&out, &order->id);
                 before = "\"],[\"";
         }
         out_text(&out, rows.level ? "\"]]" : "[]");
@@ -66,7 +66,7 @@ void print_orders_csv(const struct recon_book *book, enum side side, size_t dept
                 out_text(&out, ",");
                 out_level(&out, level_of(order), &book->scale, ",");
                 out_text(&out, ",");
-                out_order_id(&out, &order->id, true);
+                out_order_id(&out, &order->id);
                 out_text(&out, "\n");
         }
         out_flush(&out);
@@ -86,7 +86,7 @@ static struct cells cells_of(const struct order *order, const struct scale *scal
                 return cells;
         decimal_format(order->price, scale->price_digits, scale->fixed, cells.price);
         decimal_format(order->size, scale->quantity_digits, scale->fixed, cells.size);
-        format_order_id(&order->id, true, cells.id);
+        format_order_id(&order->id, cells.id);
         return cells;
 }
 

@@ -17,7 +17,7 @@ STREAM = f"stream exchange=coinbase symbol=BTC-USD price_digits=2 quantity_digit
 A, B, C, D, E, F, G, H, I = (id_of(letter) for letter in "ABCDEFGHI")
 RESTING = [("buy", "100", "1.5", A), ("buy", "100", "0.5", B), ("buy", "99.5", "2", C),
            ("sell", "101", "1", D), ("sell", "101", "3", E), ("sell", "102.25", "0.25", F)]
-OWN, PLAIN = id_of("own"), id_of("plain").replace("-", "")
+OWN, PLAIN = id_of("own"), f"{82232173:032}"  # what owners may call an order, seen both
 
 # A message of every type, and of every kind of each.
 MESSAGES = [

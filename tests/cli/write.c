@@ -24,7 +24,7 @@
 #include "base/decimal.h"
 #include "record/record.h"
 
-#define RESTS_MAX 4096
+#define RESTS_MAX 8192
 
 struct writer {
         struct recorder *recorder;

@@ -276,7 +276,8 @@ def test_trades_of_binance_are_played_and_can_be_lost(lab, captures, name, strea
     trades = WebSocket(exchange, f"/stream?streams={stream}")
     assert [trades.text() for _ in want[1:]] == want[:2] + want[3:]
     emitted = [line for line in exchange.journal("emit") if line["stream"] == stream]
-    assert [line["raw"].encode() for line in emitted] == [raw[raw.index(b'"data":') + 7:-1] for raw in want]
+    assert [line["raw"].encode() for line in emitted] == [
+        raw[raw.index(b'"data":') + 7:-1] for raw in want]
 
 
 def test_level2_updates_can_be_lost_too(lab):

@@ -287,7 +287,9 @@ def test_a_stale_snapshot_is_the_book_of_before(lab, captures):
     exchange.depth("BTCUSDT", 5)
     for _ in range(500):
         ws.text()
-    time.sleep(0.3)
+    before = -1
+    while before != (before := len(exchange.journal("emit"))):
+        time.sleep(1)  # until play stands still: nobody reads on
     stale, fresh = exchange.depth("BTCUSDT"), exchange.depth("BTCUSDT")
     ids = [event["u"] for event in want]
     assert ids.index(fresh["lastUpdateId"]) - ids.index(stale["lastUpdateId"]) == 50

@@ -1,11 +1,16 @@
 """Starts and stops the real programs for the system tests: laboratory, logger, obrebuild."""
 
+import base64
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
+
+import pytest
+
+from reference_coinbase import find_capture
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", ROOT / "build" / "release"))
@@ -17,6 +22,13 @@ CAPTURES = {
     "spot4": "binance_spot_20210814_4sym.ws.txt.zst+binance_spot_20210814_4sym.http.txt.zst",
     "us10": "binance_us_20210405_10sym.txt.zst",
 }
+COINBASE = {
+    "made": "coinbase_full_made.txt.zst",
+    "full": "coinbase_full_btcusd_20160312_part1.txt.zst",
+    "level2": "coinbase_level2_20210417_10prod.txt.zst",
+    "advanced": "coinbase_advanced_20260809_btc_eth.jsonl.zst",
+    "products": "coinbase_products_20210417.txt.zst",
+}
 # depthUpdate messages in each capture, as counted where the data comes from
 DEPTH_MESSAGES = {"btcusdt": 6495, "spot10": 4709, "spot4": 546, "us10": 3196}
 SYMBOLS = {
@@ -25,10 +37,33 @@ SYMBOLS = {
     "NEOUSDC".split(),
     "spot4": "XMRBTC FTMUSDT SXPBTC BADGERBTC".split(),
     "us10": "MANAUSD BTCUSD BCHBTC HNTUSD ETHBTC QTUMUSDT MKRUSD VTHOUSD SOLUSD DOGEUSD".split(),
+    "made": ["coinbase:ETH-USD"],
+    "full": ["coinbase:BTC-USD"],
+    "level2": [
+        f"coinbase:{product}"
+        for product in "SKL-USD SKL-BTC BAND-GBP NMR-EUR BAND-BTC YFI-BTC DASH-BTC NU-GBP CRV-EUR "
+        "SKL-GBP".split()
+    ],
+    "advanced": ["coinbase:BTC-USD", "coinbase:ETH-USD"],
+}
+
+# the key of the laboratory's Coinbase: as it is told of it, and as the logger is
+KEY, PASSPHRASE = "5f0c6e1d9b7a43e8", "words-that-pass-1f7a"
+SECRET = base64.b64encode(b"a secret of sixty-four bytes, as the exchange gives them out, 1.").decode()
+KEYED = ["--coinbase-key", KEY, "--coinbase-secret", SECRET, "--coinbase-passphrase", PASSPHRASE]
+KEYS = {
+    "COINBASE_API_KEY": KEY,
+    "COINBASE_API_SECRET": SECRET,
+    "COINBASE_API_PASSPHRASE": PASSPHRASE,
 }
 
 
 def capture_path(name):
+    if name in COINBASE:
+        path = find_capture(COINBASE[name])
+        if not path:
+            pytest.skip(f"{COINBASE[name]} is not bundled, and no folder beside has it")
+        return str(path)
     return "+".join(str(DATA / part) for part in CAPTURES[name].split("+"))
 
 
@@ -97,7 +132,10 @@ class Lab(Process):
         self.journal_path = directory / "journal.jsonl"
         self.ca = directory / "ca.pem"
         ready = directory / "ready.json"
-        paths = [capture_path(name) if name in CAPTURES else name for name in captures]
+        paths = [
+            capture_path(name) if name in CAPTURES or name in COINBASE else name
+            for name in captures
+        ]
         super().__init__(
             [
                 BUILD / "oblab",
@@ -127,6 +165,8 @@ class Lab(Process):
         self.env = {
             "BINANCE_WS_URL": self.urls["ws_url"],
             "BINANCE_REST_URL": self.urls["rest_url"],
+            "COINBASE_WS_URL": self.urls["ws_url"],
+            "COINBASE_REST_URL": self.urls["rest_url"],
             "CA_FILE": str(self.ca),
         }
 
@@ -160,7 +200,9 @@ class Logger(Process):
         self.store = pathlib.Path(store)
         settings = {
             **lab.env,
-            "SYMBOLS": ",".join("binance:" + symbol for symbol in symbols),
+            "SYMBOLS": ",".join(
+                symbol if ":" in symbol else "binance:" + symbol for symbol in symbols
+            ),
             "STORE": str(store),
             **env,
         }
@@ -196,9 +238,19 @@ def rows(store, *arguments, stdin=None, expect=0):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def recorded_events(store):
-    """Events in the store, by symbol; only what is committed counts."""
+def recorded_events(store, kind="l2"):
+    """Events of that kind in the store, by symbol; only what is committed counts."""
     done = obrebuild(store, "list", "--output", "json", expect=None)
     if done.returncode:
         return {}
-    return {row["symbol"]: row["events"] for row in map(json.loads, done.stdout.splitlines())}
+    rows = map(json.loads, done.stdout.splitlines())
+    return {row["symbol"]: row["events"] for row in rows if row["kind"] == kind}
+
+
+def recorded(store):
+    """What `obrebuild list` says, by (symbol, kind); nothing while there is no store."""
+    done = obrebuild(store, "list", "--output", "json", expect=None)
+    if done.returncode:
+        return {}
+    listed = map(json.loads, done.stdout.splitlines())
+    return {(row["symbol"], row["kind"]): row for row in listed}

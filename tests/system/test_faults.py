@@ -68,7 +68,10 @@ def gap_seconds(gap, speed, end_ns):
 def check(run):
     """The promises that hold whatever happened. Gap seconds by symbol."""
     snapshots = reference.snapshots(harness.capture_path(run["name"]))
-    coverage = {row["symbol"]: row for row in harness.rows(run["store"], "coverage", expect=None)}
+    coverage = {
+        row["symbol"]: row
+        for row in harness.rows(run["store"], "coverage", "--kind", "l2", expect=None)
+    }
     lost = {}
     for symbol, events in run["events"].items():
         truth = reference.Truth(snapshots[symbol], events)

@@ -43,7 +43,9 @@ def check_exact(store, events, snapshots):
 
 def check_losses(store, events, stored):
     """What is not stored lies in a gap that says why."""
-    coverage = {row["symbol"]: row for row in harness.rows(store, "coverage", expect=None)}
+    coverage = {
+        row["symbol"]: row for row in harness.rows(store, "coverage", "--kind", "l2", expect=None)
+    }
     crashed = 0
     for symbol, list_ in events.items():
         ids, gaps = stored[symbol], coverage[symbol]["gaps"]
@@ -87,7 +89,11 @@ def test_twenty_kills(tmp_path):
                 assert row.get("problems") == 0, row
             if running:
                 newest = sent_before(lab, killed_ns - 1_600_000_000)
-                have = {row["symbol"]: row for row in harness.rows(store, "list")}
+                have = {
+                    row["symbol"]: row
+                    for row in harness.rows(store, "list")
+                    if row["kind"] == "l2"
+                }
                 for symbol in have:
                     last = harness.rows(
                         store, "replay", f"binance:{symbol}", "--digest", expect=None
@@ -151,5 +157,8 @@ def test_a_clean_stop_loses_nothing(tmp_path):
         lab.end()
     stored = check_exact(store, events, reference.snapshots(harness.capture_path(NAME)))
     check_losses(store, events, stored)
-    gaps = {row["symbol"]: row["gaps"] for row in harness.rows(store, "coverage", expect=None)}
+    gaps = {
+        row["symbol"]: row["gaps"]
+        for row in harness.rows(store, "coverage", "--kind", "l2", expect=None)
+    }
     assert {gap["cause"] for gap in gaps["BTCUSD"]} == {"stopped"}

@@ -537,6 +537,7 @@ const struct venue venue_coinbase = {
     .info_weight = 1,
     .info_symbols_max = 1,
     .silence_ns = COINBASE_SILENCE_NS,
+    .life_ns = COINBASE_LIFE_NS,
     .symbol_is_valid = coinbase_symbol_is_valid,
     .book_kind = book_kind,
     .sync = sync_of,

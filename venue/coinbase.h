@@ -10,6 +10,8 @@
 
 #define COINBASE_WEIGHT_PER_MINUTE 600      /* 10 requests a second */
 #define COINBASE_SILENCE_NS (15 * NS_PER_S) /* a heartbeat comes every second */
+/* Nothing but a new snapshot shows what levels without ids have lost: one a day. */
+#define COINBASE_LIFE_NS (23 * 3600 * NS_PER_S)
 
 bool coinbase_symbol_is_valid(const char *symbol);
 

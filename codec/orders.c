@@ -1,5 +1,7 @@
 #include "codec/orders.h"
 
+#include <assert.h>
+
 #include "base/error.h"
 #include "base/limits.h"
 #include "book/walk.h"
@@ -619,6 +621,7 @@ void order_begin(struct order_coder *coder, const struct scale *scale, const str
 void order_add(struct order_coder *coder, struct book *book, const struct event *event)
 {
         struct order_message message = *event->order;
+        assert(message_is_sound(&message)); /* parsers give no other */
         heads_write(&coder->heads, event, type_classes[message.type]);
         code_message(coder, book, &message, false);
         book_apply(book, event);

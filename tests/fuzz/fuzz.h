@@ -65,21 +65,4 @@ static inline int64_t source_i64(struct source *source)
         }
 }
 
-static inline bool events_equal(const struct event *a, const struct event *b)
-{
-        if (a->event_time_ns != b->event_time_ns || a->receive_time_ns != b->receive_time_ns ||
-            a->first_id != b->first_id || a->last_id != b->last_id || a->flags != b->flags)
-                return false;
-        for (enum side s = 0; s < SIDES; s++) {
-                if (a->count[s] != b->count[s])
-                        return false;
-                for (uint32_t i = 0; i < a->count[s]; i++) {
-                        if (a->levels[s][i].price != b->levels[s][i].price ||
-                            a->levels[s][i].quantity != b->levels[s][i].quantity)
-                                return false;
-                }
-        }
-        return true;
-}
-
 #endif

@@ -2,6 +2,7 @@
  */
 #include "base/limits.h"
 #include "codec/decoder.h"
+#include "codec/encoder.h"
 #include "codec/meta.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -13,20 +14,22 @@
 #define UNPACKED_MAX (1u << 20) /* what is larger, but allowed, only takes time */
 
 enum mode {
-        MODE_RAW,     /* a frame as it is */
-        MODE_SEALED,  /* summary and packed block behind a head that is right */
-        MODE_BLOCK,   /* a block in a frame that is right */
-        MODE_META,    /* a record of each kind */
-        MODE_DENSE,   /* a dense block and the book that it begins with */
-        MODE_SEGMENT, /* blocks of all kinds in frames that are right, one after the other */
+        MODE_RAW,      /* a frame as it is */
+        MODE_SEALED,   /* summary and packed block behind a head that is right */
+        MODE_BLOCK,    /* a block in a frame that is right */
+        MODE_META,     /* a record of each kind */
+        MODE_DENSE,    /* a dense block and the book that it begins with */
+        MODE_SEGMENT,  /* blocks of all kinds in frames that are right, one after the other */
+        MODE_MESSAGES, /* an image and a block of orders or trades */
 };
 
 static struct frame_packer packer, other_packer;
 static struct plain_encoder encoder;
 static struct plain_decoder decoder, other_decoder;
 static struct token_encoder token_encoder;
-static struct decoder segment_decoder;
-static struct book segment_book;
+static struct decoder segment_decoder, again_decoder;
+static struct encoder encoders[KINDS]; /* of orders and of trades */
+static struct book segment_book, again_book, start_book, empty_book;
 static struct buffer frame, block;
 
 /* Beginning a book, and reading along. */
@@ -56,6 +59,12 @@ static void begin_once(void)
         token_decoder_init(&dense.decoder);
         token_decoder_init(&other_dense.decoder);
         decoder_init(&segment_decoder);
+        decoder_init(&again_decoder);
+        encoder_init(&encoders[KIND_L3], METHOD_ORDERS);
+        encoder_init(&encoders[KIND_TRADES], METHOD_TRADES);
+        book_init(&again_book);
+        book_init(&start_book);
+        book_init(&empty_book);
         book_init(&segment_book);
         book_init(&dense_start);
         book_init(&dense.book);
@@ -78,7 +87,7 @@ static void check_again(const struct scale *scale, struct bytes first)
         LAW(!plain_open(&other_decoder, scale, buffer_bytes(&block)));
         while (plain_next(&decoder, &event) > 0) {
                 LAW(plain_next(&other_decoder, &again) == 1);
-                LAW(events_equal(&event, &again));
+                LAW(event_equal(&event, &again));
         }
         LAW(plain_next(&other_decoder, &again) == 0);
 }
@@ -112,6 +121,7 @@ static void check_book(const struct book *book)
                 }
                 LAW(count == book_count(book, s));
         }
+        LAW(!book->by_order || book_orders_agree(book));
 }
 
 /* A frame of any kind, to a decoder that has seen those before it. false: it was refused. */
@@ -273,7 +283,7 @@ static void check_lockstep(size_t limit)
         while ((more = trial_next(&dense, limit)) == 1) {
                 size_t count = event_level_count(&dense.event);
                 LAW(trial_next(&other_dense, SIZE_MAX) == 1);
-                LAW(events_equal(&dense.event, &other_dense.event));
+                LAW(event_equal(&dense.event, &other_dense.event));
                 LAW(!count || !memcmp(dense.befores, other_dense.befores, count * sizeof(int64_t)));
         }
         LAW(!more);
@@ -352,6 +362,114 @@ static void decode_segment(struct source source)
         }
 }
 
+/* ---- orders and trades ---- */
+
+/* What could be read of a block: kept, to be encoded anew. */
+struct read_event {
+        struct event event;
+        struct order_message order;
+        struct level level;
+};
+
+static struct read_event read_events[EVENTS_MAX];
+
+/* @block in a frame of @info, opened by @to. */
+static bool messages_open(struct decoder *to, const struct frame_info *info, struct bytes bytes)
+{
+        struct frame_info again;
+        buffer_clear(&frame);
+        LAW(!frame_write(&packer, info, bytes, &frame));
+        return !decoder_open(to, buffer_bytes(&frame), &again);
+}
+
+/* The events of an open block, to its end; -1: it was refused. */
+static int messages_read(void)
+{
+        struct event event;
+        int more, count = 0;
+        uint32_t counted;
+        if (decoder_count(&segment_decoder, INT64_MAX, true, &counted))
+                return -1;
+        while ((more = decoder_next(&segment_decoder, &segment_book, &event)) == 1) {
+                if (count == EVENTS_MAX)
+                        return -1;
+                struct read_event *to = &read_events[count++];
+                to->event = event;
+                LAW(!event.order == (event.type != TYPE_ORDER));
+                if (event.order) {
+                        to->order = *event.order;
+                        to->event.count[SIDE_BID] = to->event.count[SIDE_ASK] = 0; /* touched */
+                }
+                if (event_is_trade(&event))
+                        to->level = event.levels[event.count[SIDE_ASK] != 0][0];
+                to->event.order = event.order ? &to->order : NULL;
+                to->event.levels[SIDE_BID] = to->event.levels[SIDE_ASK] = &to->level;
+        }
+        check_book(&segment_book);
+        return more < 0 ? -1 : count;
+}
+
+/* The image of @start_book, written by an encoder of its own, leads back to it. */
+static void check_start(struct encoder *to, struct frame_info info)
+{
+        struct buffer scratch;
+        buffer_init(&scratch, 1 << 26);
+        buffer_clear(&block);
+        encoder_image(to, &start_book, &info, &scratch, &empty_book, &block);
+        LAW(messages_open(&again_decoder, &info, buffer_bytes(&block)));
+        LAW(!decoder_image(&again_decoder, &again_book));
+        LAW(book_equal(&again_book, &start_book));
+        buffer_deinit(&scratch);
+}
+
+static void check_messages(struct encoder *to, const struct frame_info *info, int count)
+{
+        struct event event = {.first_id = info->first_id,
+            .event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns};
+        encoder_begin(to, &info->scale, &event);
+        for (int i = 0; i < count; i++)
+                LAW(!encoder_add(to, &start_book, &read_events[i].event));
+        buffer_clear(&block);
+        encoder_finish(to, &block);
+        LAW(book_equal(&start_book, &segment_book));
+        LAW(messages_open(&again_decoder, info, buffer_bytes(&block)));
+        for (int i = 0; i < count; i++) {
+                LAW(decoder_next(&again_decoder, &again_book, &event) == 1);
+                LAW(event_equal(&event, &read_events[i].event));
+        }
+        LAW(decoder_next(&again_decoder, &again_book, &event) == 0);
+        LAW(book_equal(&again_book, &segment_book));
+}
+
+/* Method, tick, first id and times, size of the image's block, it, and the other block. */
+static void decode_messages(struct source source)
+{
+        enum stream_kind kind = source_byte(&source) & 1 ? KIND_TRADES : KIND_L3;
+        struct frame_info info = {.kind = FRAME_IMAGE,
+            .method = encoder_method((uint8_t)kind),
+            .scale = source_scale(&source),
+            .segment = 1,
+            .events = 1,
+            .first_id = source_i64(&source),
+            .first_event_time_ns = source_i64(&source),
+            .first_receive_time_ns = source_i64(&source)};
+        info.last_id = info.first_id;
+        size_t size = source_u64(&source, 2);
+        size = size < source.left ? size : source.left;
+        if (!messages_open(&segment_decoder, &info, (struct bytes){source.at, size}) ||
+            decoder_image(&segment_decoder, &segment_book))
+                return;
+        check_book(&segment_book);
+        book_copy(&start_book, &segment_book);
+        check_start(&encoders[kind], info);
+        info.kind = FRAME_CHANGES;
+        struct bytes rest = {source.at + size, source.left - size};
+        int count = messages_open(&segment_decoder, &info, rest) ? messages_read() : -1;
+        if (count > 0)
+                check_messages(&encoders[kind], &info, count);
+}
+
 /* What a record was read as is written to bytes that read alike, to the last bit. */
 #define CHECK_RECORD(type, read, write)                                                            \
         do {                                                                                       \
@@ -386,6 +504,8 @@ static void decode_meta(struct bytes bytes)
 static enum mode source_mode(struct source *source)
 {
         uint8_t byte = source_byte(source);
+        if (byte >= 224)
+                return MODE_MESSAGES;
         return byte < 128 ? byte % MODE_DENSE : MODE_DENSE + byte % 2;
 }
 
@@ -412,6 +532,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 break;
         case MODE_SEGMENT:
                 decode_segment(source);
+                break;
+        case MODE_MESSAGES:
+                decode_messages(source);
                 break;
         }
         return 0;

@@ -157,10 +157,44 @@ static void any_messages_do_what_they_do_to_the_model(void **state)
         }
 }
 
+/* Prices come back in an image, ids twice, sizes are none: as if its orders were opened one by one.
+ */
+static void an_image_is_what_its_orders_open(void **state)
+{
+        (void)state;
+        struct book book;
+        book_init(&book);
+        for (uint64_t seed = 0; seed < 300; seed++) {
+                static struct naive_orders naive;
+                static struct level levels[SIDES][NAIVE_ORDERS];
+                static struct order_id ids[SIDES][NAIVE_ORDERS];
+                struct chance chance = {seed};
+                struct image image = {
+                    .kind = KIND_L3, .levels = {levels[0], levels[1]}, .orders = {ids[0], ids[1]}};
+                naive.count = 0;
+                for (enum side s = 0; s < SIDES; s++) {
+                        image.count[s] = (uint32_t)chance_below(&chance, NAIVE_ORDERS / 2);
+                        for (uint32_t i = 0; i < image.count[s]; i++) {
+                                struct order_message message = any_message(&chance);
+                                message.type = ORDER_OPEN;
+                                message.side = (uint8_t)s;
+                                message.has = ORDER_HAS_PRICE | ORDER_HAS_SIZE;
+                                levels[s][i] = (struct level){message.price, message.size};
+                                ids[s][i] = message.id;
+                                naive_send(&naive, &message);
+                        }
+                }
+                assert_int_equal(book_set_image(&book, &image), 0);
+                assert_is_naive(&book, &naive);
+        }
+        book_deinit(&book);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(any_messages_do_what_they_do_to_the_model),
+            cmocka_unit_test(an_image_is_what_its_orders_open),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

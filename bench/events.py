@@ -276,4 +276,5 @@ def main():
             write_symbol(options.out / f"{name}.{symbol}.obev", symbols[symbol])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -538,8 +538,8 @@ bool book_equal(const struct book *a, const struct book *b)
 {
         if (a->by_order != b->by_order)
                 return false;
-        if (a->by_order)
-                return same_orders(a, b, SIDE_BID) && same_orders(a, b, SIDE_ASK);
+        if (a->by_order && !(same_orders(a, b, SIDE_BID) && same_orders(a, b, SIDE_ASK)))
+                return false;
         for (enum side s = 0; s < SIDES; s++) {
                 struct book_cursor at_a = {0}, at_b = {0};
                 struct level level_a, level_b;

@@ -65,6 +65,9 @@ struct site {
         struct app *app;
         const struct venue *venue;
         struct venue_choice choice;
+        bool key_worked;        /* orders came with it */
+        int64_t denied_ns;      /* ... and it has been refused since; 0: it is not */
+        int64_t asked_names_ns; /* out of turn, last */
         struct rest_url ws, rest;
         char rest_base[1400];
         struct budget budget;
@@ -104,7 +107,7 @@ struct request {
         struct tracked **names; /* NAMES: a stream of each symbol */
         size_t name_count;
         unsigned failures;
-        int64_t retry_mono_ns; /* NAMES that failed: again at; 0: none */
+        int64_t later_mono_ns; /* not to be asked before; 0: at once */
 };
 
 struct app {
@@ -143,6 +146,12 @@ int symbol_add(struct site *site, const char *symbol, struct error *error);
 void symbol_told(struct site *site, const struct symbol_info *info);
 /* The exchange refuses the key: go on with what needs none. */
 void symbols_without_key(struct site *site, const char *why);
+/* It refuses the key now. true: another try may help, since it took it before. */
+bool symbols_key_may_work(struct site *site);
+/* The exchange does not know a symbol that is recorded. */
+void symbol_missing(struct tracked *tracked, const char *why);
+/* It refused a command: perhaps a symbol is gone. */
+void symbols_ask_again(struct site *site);
 void symbols_tick(struct site *site);
 
 /* tracked.c: sessions, and what their actions mean */
@@ -150,6 +159,8 @@ void tracked_begin(struct tracked *tracked, const struct symbol_info *info);
 void tracked_refuse(struct tracked *tracked, const char *why);
 /* Nothing more is recorded of it. */
 void tracked_stop(struct tracked *tracked);
+/* Its epochs from now on say which feed they come from. */
+void tracked_tell_source(struct tracked *tracked);
 void tracked_event(struct tracked *tracked, uint32_t connection, const struct event *event);
 void tracked_connection(struct tracked *tracked, enum session_input_kind kind, uint32_t connection);
 void tracked_snapshot(struct tracked *tracked, uint32_t connection, const struct image *image);

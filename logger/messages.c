@@ -35,7 +35,7 @@ bool scale_fit(struct tracked *tracked, int code, const unsigned digits[2], int6
                 return false;
         unsigned price = digits[0] > scale->price_digits ? digits[0] : scale->price_digits;
         unsigned quantity = digits[1] > scale->quantity_digits ? digits[1] : scale->quantity_digits;
-        if (record_rescale(tracked->stream, price, quantity, now_ns))
+        if (record_rescale(tracked->stream, price, quantity, 0, 0, now_ns))
                 return false;
         log_info("%s: prices now have %u decimals, quantities %u", tracked->name, price, quantity);
         return true;
@@ -164,12 +164,15 @@ static void answer_received(const struct received *received, const struct venue_
 {
         struct site *site = received->site;
         bool refused = message->refused;
-        if (message->denied && site->choice.key) {
+        if (message->denied && site->choice.key && !symbols_key_may_work(site)) {
                 symbols_without_key(site, message->text);
                 refused = false;
         } else if (refused) {
                 log_error(
                     "%s: the exchange refused a command: %s", site->venue->name, message->text);
+                symbols_ask_again(site);
+        } else {
+                site->denied_ns = 0;
         }
         link_answered(received->link, received->connection,
             site->venue->answers_by_id ? (uint32_t)message->answer_id : LINK_ANY, refused,

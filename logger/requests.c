@@ -50,6 +50,28 @@ void requests_free(struct app *app)
         free(app->requests);
 }
 
+/* A probe wants the id alone: levels have it as well as orders. */
+static uint8_t image_kind(const struct request *request)
+{
+        return request->purpose == FETCH_PROBE ? KIND_L2 : request->tracked->kind;
+}
+
+/* Put it into the queue of what may go out. */
+static void ask(struct request *request, uint64_t id)
+{
+        static const enum budget_priority priorities[FETCH_PURPOSES] = {
+            [FETCH_FIRST] = BUDGET_FIRST,
+            [FETCH_RESYNC] = BUDGET_RESYNC,
+            [FETCH_REFRESH] = BUDGET_REFRESH,
+            [FETCH_PROBE] = BUDGET_PROBE};
+        struct site *site = request->site;
+        if (request->kind == REQUEST_NAMES)
+                budget_add(&site->budget, BUDGET_NAMES, id, site->venue->info_weight);
+        else
+                budget_add(&site->budget, priorities[request->purpose], id,
+                    site->venue->image_weight(image_kind(request), request->limit));
+}
+
 static void request_names(struct site *site, struct tracked **names, size_t count)
 {
         uint64_t id;
@@ -58,7 +80,7 @@ static void request_names(struct site *site, struct tracked **names, size_t coun
         memcpy(request->names, names, count * sizeof(*names));
         request->name_count = count;
         site->names_waiting++;
-        budget_add(&site->budget, BUDGET_NAMES, id, site->venue->info_weight);
+        ask(request, id);
 }
 
 void request_all_names(struct site *site)
@@ -101,28 +123,23 @@ static uint32_t image_limit(struct tracked *tracked, enum fetch_purpose purpose)
         return many && app->depth > FIRST_IMAGE_SHALLOW ? FIRST_IMAGE_SHALLOW : app->depth;
 }
 
-/* A probe wants the id alone: levels have it as well as orders. */
-static uint8_t image_kind(const struct request *request)
-{
-        return request->purpose == FETCH_PROBE ? KIND_L2 : request->tracked->kind;
-}
-
+/* To carry an image forward, the events since before the oldest one that a cache can answer. */
 void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch)
 {
-        static const enum budget_priority priorities[FETCH_PURPOSES] = {
-            [FETCH_FIRST] = BUDGET_FIRST,
-            [FETCH_RESYNC] = BUDGET_RESYNC,
-            [FETCH_REFRESH] = BUDGET_REFRESH,
-            [FETCH_PROBE] = BUDGET_PROBE};
         struct site *site = tracked->site;
+        struct app *app = site->app;
         uint64_t id;
-        struct request *request = request_new(site->app, REQUEST_IMAGE, site, &id);
+        struct request *request = request_new(app, REQUEST_IMAGE, site, &id);
         request->tracked = tracked;
         request->purpose = purpose;
         request->fetch = fetch;
         request->limit = image_limit(tracked, purpose);
-        budget_add(&site->budget, priorities[purpose], id,
-            site->venue->image_weight(image_kind(request), request->limit));
+        if (purpose == FETCH_REFRESH && site->venue->image_age_ns) {
+                record_tail_begin(tracked->stream);
+                request->later_mono_ns = app->mono_ns + site->venue->image_age_ns;
+        } else {
+                ask(request, id);
+        }
 }
 
 static void send_names(struct request *request, struct buffer *url)
@@ -168,7 +185,7 @@ static void request_send(struct app *app, uint64_t id)
         if (request->kind == REQUEST_NAMES) {
                 send_names(request, &url);
         } else {
-                if (request->purpose == FETCH_REFRESH)
+                if (request->purpose == FETCH_REFRESH && !request->site->venue->image_age_ns)
                         record_tail_begin(request->tracked->stream);
                 request->site->venue->image_url(request->site->rest_base, image_kind(request),
                     request->tracked->symbol, request->limit, &url);
@@ -178,24 +195,23 @@ static void request_send(struct app *app, uint64_t id)
         buffer_deinit(&url);
 }
 
-/* Names that could not be had are asked for again. */
-static void retry_names(struct app *app)
+/* What waited for its time: names that could not be had, images that are not to be too early. */
+static void ask_later(struct app *app)
 {
         for (size_t i = 0; i < app->request_count; i++) {
                 struct request *request = &app->requests[i];
-                if (!request->used || !request->retry_mono_ns ||
-                    app->mono_ns < request->retry_mono_ns)
+                if (!request->used || !request->later_mono_ns ||
+                    app->mono_ns < request->later_mono_ns)
                         continue;
-                request->retry_mono_ns = 0;
-                budget_add(
-                    &request->site->budget, BUDGET_NAMES, i, request->site->venue->info_weight);
+                request->later_mono_ns = 0;
+                ask(request, i);
         }
 }
 
 void requests_tick(struct app *app)
 {
         struct budget_request next;
-        retry_names(app);
+        ask_later(app);
         for (size_t i = 0; i < app->site_count; i++) {
                 while (budget_next(&app->sites[i].budget, steady_ns(app), &next))
                         request_send(app, next.id);
@@ -229,9 +245,18 @@ static const char *answer_problem(const struct rest_answer *answer, char *text, 
 static void fail_image(struct app *app, struct request *request, const char *why)
 {
         struct tracked *tracked = request->tracked;
-        log_debug("%s: no image: %s", tracked->name, why);
+        unsigned failures = tracked->session.failures;
+        if ((failures & (failures + 1)) == 0) /* the first, and then less and less often */
+                log_warning("%s: no image, trying again: %s", tracked->name, why);
         int64_t blocked = request->site->budget.blocked_until_ns - steady_ns(app);
         tracked_fetch_failed(tracked, request->fetch, blocked > 0 ? app->mono_ns + blocked : 0);
+}
+
+/* The book of orders is refused to this key, and it never was given. */
+static bool key_is_refused(const struct request *request, const struct rest_answer *answer)
+{
+        return (answer->status == 401 || answer->status == 403) && image_kind(request) == KIND_L3 &&
+            request->site->choice.key && request->purpose == FETCH_FIRST;
 }
 
 static void image_answered(struct app *app, struct request *request, struct rest_answer *answer)
@@ -242,7 +267,9 @@ static void image_answered(struct app *app, struct request *request, struct rest
         struct image image = {.receive_time_ns = cut_receive_time(app, answer->received_ns)};
         bool parsed = !answer->code &&
             !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
-        if (answer->code || answer->status != 200) {
+        if (!answer->code && key_is_refused(request, answer)) {
+                symbols_without_key(request->site, answer_problem(answer, text, sizeof(text)));
+        } else if (answer->code || answer->status != 200) {
                 if (parsed && request->site->venue->is_unknown_symbol(answer->status, root))
                         tracked_refuse(
                             request->tracked, "the exchange does not know this symbol any more");
@@ -261,30 +288,13 @@ static void image_answered(struct app *app, struct request *request, struct rest
         }
 }
 
-/* A symbol that is recorded already may come back: only new ones are refused. */
-static void name_missing(struct tracked *tracked, const char *why)
-{
-        struct site *site = tracked->site;
-        struct tracked *trades =
-            tracked_find(site, tracked->symbol, strlen(tracked->symbol), KIND_TRADES);
-        if (tracked->refused)
-                return;
-        if (tracked->stream) {
-                log_warning("%s: %s any more", tracked->name, why);
-                return;
-        }
-        tracked_refuse(tracked, why);
-        if (trades)
-                tracked_stop(trades);
-}
-
 /* One name of many is wrong and the exchange does not say which: ask for each half. */
 static void names_unknown(struct request *request)
 {
         struct site *site = request->site;
         size_t half = request->name_count / 2;
         if (request->name_count == 1) {
-                name_missing(request->names[0], "the exchange does not know this symbol");
+                symbol_missing(request->names[0], "the exchange does not know this symbol");
                 return;
         }
         struct request copy = *request; /* new requests may move the table */
@@ -312,7 +322,7 @@ static void names_refuse_rest(struct tracked **names, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
                 if (!names[i]->stream)
-                        name_missing(names[i], "the exchange does not name this symbol");
+                        symbol_missing(names[i], "the exchange does not name this symbol");
         }
 }
 
@@ -336,7 +346,7 @@ static bool names_answered(struct app *app, uint64_t id, struct rest_answer *ans
         request = &app->requests[id];
         int64_t wait = NAMES_RETRY_MIN_NS << (request->failures < 6 ? request->failures : 6);
         request->failures++;
-        request->retry_mono_ns =
+        request->later_mono_ns =
             app->mono_ns + (wait < NAMES_RETRY_MAX_NS ? wait : NAMES_RETRY_MAX_NS);
         if (answer->code || answer->status != 200)
                 answer_problem(answer, text, sizeof(text));

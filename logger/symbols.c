@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "logger/app.h"
 
+#define KEY_PATIENCE_NS (600 * NS_PER_S) /* a key that worked may work again */
+#define ASK_AGAIN_NS (30 * NS_PER_S)     /* between two questions about all symbols */
+
 static uint64_t hash_stream(const char *symbol, size_t size, uint8_t kind)
 {
         uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ kind;
@@ -140,18 +143,29 @@ static void tell_changes(const struct tracked *tracked, const struct symbol_info
                     info->lot, tracked->info.tick, tracked->info.lot);
 }
 
+/* A step at that many digits; 1 where it switches that part of the grid off. */
 static int64_t step_in(const char *text, unsigned digits)
 {
         int64_t step;
         return decimal_parse(text, strlen(text), digits, &step) || step < 1 ? 1 : step;
 }
 
-/* A stream's own decimals may be others than those that the answer has. */
+static unsigned digits_for(const char *text, unsigned digits)
+{
+        int needed = decimal_digits(text, strlen(text));
+        return needed > (int)digits ? (unsigned)needed : digits;
+}
+
+/* A stream's own decimals may be others than those that the answer has; a finer grid needs more. */
 static void take_grid(struct tracked *tracked, const struct symbol_info *info)
 {
         const struct scale *scale = record_scale(tracked->stream);
-        record_regrid(tracked->stream, step_in(info->tick, scale->price_digits),
-            step_in(info->lot, scale->quantity_digits), tracked->site->app->wall_ns);
+        unsigned price = digits_for(info->tick, scale->price_digits);
+        unsigned quantity = digits_for(info->lot, scale->quantity_digits);
+        if (record_rescale(tracked->stream, price, quantity, step_in(info->tick, price),
+                step_in(info->lot, quantity), tracked->site->app->wall_ns))
+                log_error("%s: no scale holds tick %s, lot %s beside what stands in the book",
+                    tracked->name, info->tick, info->lot);
 }
 
 static void stream_told(struct tracked *tracked, const struct symbol_info *info)
@@ -163,7 +177,9 @@ static void stream_told(struct tracked *tracked, const struct symbol_info *info)
                 tell_changes(tracked, info);
         if (!known && !info->trading && tracked->kind != KIND_TRADES)
                 log_warning("%s: its status is %s", tracked->name, info->status);
-        if (known)
+        if (known && info->gone && tracked->site->venue->refuses_whole)
+                tracked_refuse(tracked, "it is not traded any more");
+        else if (known)
                 take_grid(tracked, info);
         else if (info->gone)
                 tracked_refuse(tracked, "it is not traded any more");
@@ -187,6 +203,38 @@ void symbol_told(struct site *site, const struct symbol_info *info)
                 store_symbol(site, info);
 }
 
+/* It may come back: a stream goes on waiting. What is known of it now is stored. */
+void symbol_missing(struct tracked *tracked, const char *why)
+{
+        struct site *site = tracked->site;
+        struct tracked *trades =
+            tracked_find(site, tracked->symbol, strlen(tracked->symbol), KIND_TRADES);
+        if (tracked->refused)
+                return;
+        if (tracked->stream) {
+                struct symbol_info info = tracked->info;
+                log_warning("%s: %s any more", tracked->name, why);
+                info.trading = false;
+                snprintf(info.status, sizeof(info.status), "not listed");
+                store_symbol(site, &info);
+        }
+        if (tracked->stream && !site->venue->refuses_whole)
+                return;
+        tracked_refuse(tracked, why);
+        if (trades)
+                tracked_stop(trades);
+}
+
+void symbols_ask_again(struct site *site)
+{
+        int64_t now = site->app->mono_ns;
+        if (site->names_waiting ||
+            (site->asked_names_ns && now - site->asked_names_ns < ASK_AGAIN_NS))
+                return;
+        site->asked_names_ns = now;
+        request_all_names(site);
+}
+
 void symbols_tick(struct site *site)
 {
         if (site->names_waiting || site->app->mono_ns < site->names_ns)
@@ -207,8 +255,6 @@ static void replace_orders(struct tracked *orders)
         bool begun = orders->stream;
         if (orders->refused || tracked_find(site, orders->symbol, strlen(orders->symbol), KIND_L2))
                 return;
-        if (begun)
-                connections_leave(orders);
         tracked_stop(orders);
         struct tracked *levels = stream_add(site, orders->symbol, KIND_L2);
         levels->note = "the exchange refuses the key: levels in place of orders";
@@ -224,8 +270,19 @@ static void rejoin_trades(struct tracked *trades)
         if (!trades->link)
                 return;
         connections_leave(trades);
+        tracked_tell_source(trades);
         if (connections_join(trades, &error))
                 tracked_refuse(trades, error.text);
+}
+
+bool symbols_key_may_work(struct site *site)
+{
+        int64_t now = site->app->mono_ns;
+        if (!site->key_worked)
+                return false;
+        if (!site->denied_ns)
+                site->denied_ns = now;
+        return now - site->denied_ns < KEY_PATIENCE_NS;
 }
 
 void symbols_without_key(struct site *site, const char *why)

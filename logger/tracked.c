@@ -23,12 +23,39 @@ void tracked_stop(struct tracked *tracked)
                 return;
         struct context context = {.tracked = tracked};
         tracked_step(&context, &(struct session_input){.kind = INPUT_REFUSED});
+        if (tracked->link)
+                connections_leave(tracked);
 }
 
 void tracked_refuse(struct tracked *tracked, const char *why)
 {
         log_error("%s: refused: %s", tracked->name, why);
         tracked_stop(tracked);
+}
+
+static const char *feed_name(const struct tracked *tracked)
+{
+        const struct site *site = tracked->site;
+        if (!strcmp(site->venue->name, "binance") && tracked->kind == KIND_TRADES)
+                return site->choice.aggregate ? "aggTrade" : "trade";
+        if (strcmp(site->venue->feed, "exchange"))
+                return site->venue->feed;
+        return tracked->kind == KIND_L2 ? "level2_batch"
+            : tracked->kind == KIND_L3  ? "full"
+            : site->choice.key          ? "full"
+                                        : "matches";
+}
+
+/* Aggregated trades have numbers of their own. */
+static bool ids_go_on(const struct tracked *tracked)
+{
+        bool aggregate = !strcmp(record_last_feed(tracked->stream), "aggTrade");
+        return tracked->kind != KIND_TRADES || aggregate == !strcmp(feed_name(tracked), "aggTrade");
+}
+
+void tracked_tell_source(struct tracked *tracked)
+{
+        record_set_source(tracked->stream, feed_name(tracked), tracked->note);
 }
 
 static void begin_session(struct tracked *tracked, enum venue_sync sync)
@@ -39,19 +66,8 @@ static void begin_session(struct tracked *tracked, enum venue_sync sync)
         session_init(&tracked->session, sync, corrects ? app->refresh_period_ns : INT64_MAX / 4,
             seed, app->mono_ns);
         int64_t last_id = record_last_id(tracked->stream);
-        if (last_id >= 0 && sync != SYNC_BRIDGE)
+        if (last_id >= 0 && sync != SYNC_BRIDGE && ids_go_on(tracked))
                 session_set_id(&tracked->session, last_id);
-}
-
-static const char *feed_name(const struct tracked *tracked)
-{
-        const struct venue *venue = tracked->site->venue;
-        if (strcmp(venue->feed, "exchange"))
-                return venue->feed;
-        return tracked->kind == KIND_L2 ? "level2_batch"
-            : tracked->kind == KIND_L3  ? "full"
-            : tracked->site->choice.key ? "full"
-                                        : "matches";
 }
 
 /* The exchange has confirmed the symbol: record it. */
@@ -70,8 +86,8 @@ void tracked_begin(struct tracked *tracked, const struct symbol_info *info)
                 tracked_refuse(tracked, error.text);
                 return;
         }
-        record_set_source(tracked->stream, feed_name(tracked), tracked->note);
         begin_session(tracked, sync);
+        tracked_tell_source(tracked);
         if (connections_join(tracked, &error))
                 tracked_refuse(tracked, error.text);
 }
@@ -107,12 +123,24 @@ static void apply_event(struct context *context)
                 .last_id = context->event->last_id});
 }
 
+/* What no image can bridge to needs no numbers; nor more of them than a book has orders. */
+static bool forget_numbers(struct tracked *tracked, bool new_run)
+{
+        if (!tracked->numbers)
+                return new_run;
+        new_run |= tracked->numbers->known->count >= LIMIT_BOOK_ORDERS;
+        if (new_run)
+                order_numbers_forget(tracked->numbers);
+        return new_run;
+}
+
 static void keep_event(struct context *context, bool new_run)
 {
         struct tracked *tracked = context->tracked;
         int64_t first, last;
         struct event copy;
         struct order_message message;
+        new_run = forget_numbers(tracked, new_run);
         record_headless(tracked->stream, named_event(context, &copy, &message), new_run);
         if (record_run_ids(tracked->stream, &first, &last))
                 session_run_began(&tracked->session, first);
@@ -341,6 +369,7 @@ void tracked_event(struct tracked *tracked, uint32_t connection, const struct ev
         if (tracked->session.sync == SYNC_SNAPSHOT)
                 counted.first_id = counted.last_id = session_next_id(&tracked->session);
         tracked->events++;
+        tracked->site->key_worked |= tracked->kind == KIND_L3;
         tracked_step(&context,
             &(struct session_input){.kind = INPUT_EVENT,
                 .connection = connection,

@@ -186,11 +186,20 @@ static void verify_changes(struct verify *verify, const struct frame_info *info)
 
 /* ---- images ---- */
 
+/* The levels that messages of orders left, against what the orders add up to. */
+static void check_orders(struct verify *verify)
+{
+        if (verify->book_known && verify->book.by_order && !book_orders_agree(&verify->book))
+                problem_at(verify, verify->cursor.position,
+                    "the levels before it are not what the orders add up to");
+}
+
 static void verify_image(struct verify *verify, const struct frame_info *info)
 {
         struct book image;
         struct error error;
         book_init(&image);
+        check_orders(verify);
         verify->day_images++;
         verify->result->images++;
         if (load_image(&verify->cursor, &image, &error)) {
@@ -201,9 +210,6 @@ static void verify_image(struct verify *verify, const struct frame_info *info)
                 if (same_epoch && !(info->flags & FRAME_SYNC) && !book_equal(&image, &verify->book))
                         problem_at(verify, verify->cursor.position,
                             "the image differs from the book rebuilt up to it");
-                if (image.by_order && !book_orders_agree(&image))
-                        problem_at(verify, verify->cursor.position,
-                            "the image's levels are not what its orders add up to");
                 if (info->segment != verify->cursor.position)
                         problem_at(verify, verify->cursor.position,
                             "the image names another position as its own");
@@ -423,6 +429,7 @@ static int verify_all(struct verify *verify)
                 verify_frame(verify);
                 code = frame_next(&verify->cursor);
         }
+        check_orders(verify);
         frame_done(&verify->cursor);
         while (verify->day + 1 < verify->stream->day_count) {
                 check_day_end(verify);

@@ -16,6 +16,7 @@ struct past {
         uint32_t day;
         struct mark_record mark;
         struct gap_record gap;        /* where mark.gap_open */
+        char feed[META_FEED_SIZE];    /* of its last epoch */
         struct record_stream *stream; /* while it is recorded now */
 };
 

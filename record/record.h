@@ -108,13 +108,11 @@ void record_gap(
 bool record_learn_digits(
     struct record_stream *stream, unsigned price_digits, unsigned quantity_digits);
 
-/* Values came that the scale cannot hold: go on with more digits (a new epoch, no gap).
- * ERR_RANGE: does not fit int64; nothing was changed. */
-int record_rescale(
-    struct record_stream *stream, unsigned price_digits, unsigned quantity_digits, int64_t now_ns);
-
-/* The exchange's grid changed: go on with another tick and lot (a new epoch, no gap). */
-void record_regrid(struct record_stream *stream, int64_t tick, int64_t lot, int64_t now_ns);
+/* Go on with another scale, of as many digits or more (a new epoch, no gap), if it is another one:
+ * values came that the old one cannot hold, or the exchange's grid changed. Tick and lot are in the
+ * new units; 0: as they were. ERR_RANGE: does not fit int64; nothing was changed. */
+int record_rescale(struct record_stream *stream, unsigned price_digits, unsigned quantity_digits,
+    int64_t tick, int64_t lot, int64_t now_ns);
 
 /* What its epochs from now on say of themselves; see epoch_record. */
 void record_set_source(struct record_stream *stream, const char *feed, const char *note);
@@ -122,6 +120,9 @@ void record_set_source(struct record_stream *stream, const char *feed, const cha
 /* The stream's connection was proved alive, with nothing lost, at @receive_time_ns. */
 void record_alive(struct record_stream *stream, int64_t receive_time_ns);
 
+/* The feed of its last epoch, also of an earlier record; "": not told. To be asked before
+ * record_set_source. */
+const char *record_last_feed(const struct record_stream *stream);
 /* The id of the last good event, also of an earlier record; -1: there was none. */
 int64_t record_last_id(const struct record_stream *stream);
 bool record_has_book(const struct record_stream *stream);

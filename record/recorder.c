@@ -64,6 +64,20 @@ static int load_day(struct past *past, struct store_txn *txn)
         return code == ERR_NOT_FOUND ? 0 : code;
 }
 
+static int load_feed(struct past *past, struct store_txn *txn)
+{
+        struct bytes value;
+        struct epoch_record epoch;
+        int code = txn->store->ops->get(
+            txn, STORE_EPOCHS, key_epoch(past->number, past->mark.epoch), &value);
+        if (code)
+                return code == ERR_NOT_FOUND ? 0 : code;
+        code = epoch_read(value, &epoch);
+        if (!code)
+                memcpy(past->feed, epoch.feed, sizeof(past->feed));
+        return code;
+}
+
 /* The mark in past->day; a day that was announced but never committed is passed over. */
 static int load_mark(struct recorder *recorder, struct past *past, struct error *error)
 {
@@ -82,6 +96,8 @@ static int load_mark(struct recorder *recorder, struct past *past, struct error 
                 if (code == ERR_NOT_FOUND)
                         code = ERR_CORRUPT;
         }
+        if (!code && past->mark.epoch)
+                code = load_feed(past, &txn);
         ops->abort(&txn);
         return code;
 }
@@ -419,7 +435,13 @@ void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t
 void record_set_source(struct record_stream *stream, const char *feed, const char *note)
 {
         snprintf(stream->epoch.feed, sizeof(stream->epoch.feed), "%s", feed);
+        snprintf(stream->past->feed, sizeof(stream->past->feed), "%s", feed);
         snprintf(stream->epoch.note, sizeof(stream->epoch.note), "%s", note);
+}
+
+const char *record_last_feed(const struct record_stream *stream)
+{
+        return stream->past->feed;
 }
 
 int64_t record_last_id(const struct record_stream *stream)

@@ -300,27 +300,36 @@ bool record_learn_digits(
         return true;
 }
 
-/* From here on everything is written with another scale: a new epoch, if there is one now. */
-static void run_take_scale(struct record_stream *stream, const struct scale *scale, int64_t now_ns)
+/* The scale that is asked for, and what leads to it. ERR_RANGE. */
+static int scale_wanted(const struct scale *old, unsigned price_digits, unsigned quantity_digits,
+    int64_t tick, int64_t lot, struct scale *ret_scale, int64_t *ret_price_factor,
+    int64_t *ret_quantity_factor)
 {
-        stream->scale = *scale;
-        if (!stream->has_book)
-                return;
-        stream_begin_epoch(stream, EPOCH_SCALE, now_ns);
-        stream_write_image(stream, 0, now_ns, 0);
+        struct scale scale = *old;
+        if (price_digits > LIMIT_DIGITS || quantity_digits > LIMIT_DIGITS ||
+            factor_of(scale.price_digits, price_digits, ret_price_factor) ||
+            factor_of(scale.quantity_digits, quantity_digits, ret_quantity_factor) ||
+            __builtin_mul_overflow(scale.tick, *ret_price_factor, &scale.tick) ||
+            __builtin_mul_overflow(scale.lot, *ret_quantity_factor, &scale.lot))
+                return ERR_RANGE;
+        scale.price_digits = (uint8_t)price_digits;
+        scale.quantity_digits = (uint8_t)quantity_digits;
+        scale.tick = tick ? tick : scale.tick;
+        scale.lot = lot ? lot : scale.lot;
+        *ret_scale = scale;
+        return 0;
 }
 
-int record_rescale(
-    struct record_stream *stream, unsigned price_digits, unsigned quantity_digits, int64_t now_ns)
+int record_rescale(struct record_stream *stream, unsigned price_digits, unsigned quantity_digits,
+    int64_t tick, int64_t lot, int64_t now_ns)
 {
-        struct scale scale = stream->scale;
+        struct scale scale;
         int64_t price_factor, quantity_factor;
-        if (price_digits > LIMIT_DIGITS || quantity_digits > LIMIT_DIGITS ||
-            factor_of(scale.price_digits, price_digits, &price_factor) ||
-            factor_of(scale.quantity_digits, quantity_digits, &quantity_factor) ||
-            __builtin_mul_overflow(scale.tick, price_factor, &scale.tick) ||
-            __builtin_mul_overflow(scale.lot, quantity_factor, &scale.lot))
+        if (scale_wanted(&stream->scale, price_digits, quantity_digits, tick, lot, &scale,
+                &price_factor, &quantity_factor))
                 return ERR_RANGE;
+        if (scale_equal(&scale, &stream->scale))
+                return 0;
         if (stream->has_book && book_rescale(&stream->book, price_factor, quantity_factor))
                 return ERR_RANGE;
         if (log_rescale(&stream->run.log, price_factor, quantity_factor)) {
@@ -329,22 +338,12 @@ int record_rescale(
         }
         stream_seal(stream);
         stream->tail_kept = false;
-        scale.price_digits = (uint8_t)price_digits;
-        scale.quantity_digits = (uint8_t)quantity_digits;
-        run_take_scale(stream, &scale, now_ns);
+        stream->scale = scale;
+        if (stream->has_book) {
+                stream_begin_epoch(stream, EPOCH_SCALE, now_ns);
+                stream_write_image(stream, 0, now_ns, 0);
+        }
         return 0;
-}
-
-void record_regrid(struct record_stream *stream, int64_t tick, int64_t lot, int64_t now_ns)
-{
-        struct scale scale = stream->scale;
-        scale.tick = tick;
-        scale.lot = lot;
-        if (scale_equal(&scale, &stream->scale))
-                return;
-        if (stream->scale_used)
-                stream_seal(stream);
-        run_take_scale(stream, &scale, now_ns);
 }
 
 /* The queue has drained: what the memory holds of the run is stored whole. */

@@ -8,8 +8,9 @@
 #include "venue/sign.h"
 #include "venue/values.h"
 
-#define COINBASE_WEIGHT_PER_MINUTE 600      /* 10 requests a second */
-#define COINBASE_SILENCE_NS (15 * NS_PER_S) /* a heartbeat comes every second */
+#define COINBASE_WEIGHT_PER_MINUTE 600       /* 10 requests a second */
+#define COINBASE_SILENCE_NS (15 * NS_PER_S)  /* a heartbeat comes every second */
+#define COINBASE_IMAGE_AGE_NS (5 * NS_PER_S) /* books were seen up to 2.4 s old */
 /* Nothing but a new snapshot shows what levels without ids have lost: one a day. */
 #define COINBASE_LIFE_NS (23 * 3600 * NS_PER_S)
 

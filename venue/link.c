@@ -7,6 +7,10 @@
 
 #define RETRY_MAX_NS INT64_C(30000000000)
 #define REFUSED_MAX_NS INT64_C(120000000000) /* what was refused will be refused again */
+#define NAME_WAIT_NS INT64_C(60000000000)    /* a name that was refused alone: 1 min to 64 min */
+#define NAME_DOUBLINGS 6
+#define STRAY_WAIT_NS INT64_C(2000000000) /* for the other answers to a refused command */
+#define COMMAND_WAIT_MAX_NS INT64_C(60000000000)
 #define LASTING_NS INT64_C(60000000000) /* a connection that held this long resets the back-off */
 
 void link_init(
@@ -20,6 +24,7 @@ void link_init(
             (int)(silence_ns / 1000000000));
         link->connect_ns = now_ns;
         link->next_command = 1;
+        link->batch = LINK_BATCH_MAX;
 }
 
 /* ---- members ---- */
@@ -196,7 +201,7 @@ void link_sent(struct link *link, uint32_t number, unsigned frames)
 }
 
 static uint8_t state_when_answered(
-    const struct link *link, const struct link_connection *connection, size_t member)
+    struct link *link, const struct link_connection *connection, size_t member)
 {
         uint8_t state = connection->members[member];
         bool used = link->members[member].user;
@@ -204,26 +209,58 @@ static uint8_t state_when_answered(
                 return MEMBER_UNSENT;
         if (state != MEMBER_SENT)
                 return state;
+        link->members[member].refusals = 0;
         return used ? MEMBER_SUBSCRIBED : state_without_user(link, member, MEMBER_SUBSCRIBED);
+}
+
+/* What was refused is asked for again in smaller commands; a name that was alone in it waits. */
+static void command_refused(struct link *link, struct link_connection *connection, int64_t now_ns)
+{
+        connection->ack_until_ns = 0;
+        connection->refused = true;
+        connection->stray_frames = connection->pending_frames - 1;
+        if (connection->pending_unsubscribe) {
+                connection->leaving = "the exchange refused to unsubscribe";
+                return;
+        }
+        link->refusals++;
+        link->batch = connection->pending_names > 1 ? connection->pending_names / 2 : 1;
+        for (size_t i = 0; i < link->member_count; i++) {
+                struct link_member *member = &link->members[i];
+                if (connection->members[i] != MEMBER_SENT)
+                        continue;
+                connection->members[i] = MEMBER_UNSENT;
+                if (connection->pending_names > 1)
+                        continue;
+                member->retry_ns = now_ns +
+                    (NAME_WAIT_NS << (member->refusals < NAME_DOUBLINGS ? member->refusals
+                                                                        : NAME_DOUBLINGS));
+                member->refusals++;
+        }
 }
 
 void link_answered(
     struct link *link, uint32_t number, uint32_t command_id, bool refused, int64_t now_ns)
 {
         struct link_connection *connection = link_find(link, number);
+        if (connection && command_id == LINK_ANY && connection->stray_frames) {
+                connection->stray_frames--;
+                return;
+        }
         if (!connection || !connection->ack_until_ns ||
             (command_id != connection->pending_id && command_id != LINK_ANY))
                 return;
         connection->alive_ns = now_ns;
         if (refused) {
-                connection->ack_until_ns = 0;
-                connection->refused = true;
-                connection->leaving = "the exchange refused a command";
+                command_refused(link, connection, now_ns);
                 return;
         }
         if (--connection->pending_frames)
                 return;
         connection->ack_until_ns = 0;
+        connection->refused = false;
+        link->refusals = 0;
+        link->batch = link->batch * 2 < LINK_BATCH_MAX ? link->batch * 2 : LINK_BATCH_MAX;
         for (size_t i = 0; i < link->member_count; i++)
                 connection->members[i] = state_when_answered(link, connection, i);
         link_report(link, connection, REPORT_SUBSCRIBED);
@@ -320,13 +357,14 @@ static void send_name(
 
 /* As many names of members in state @from as fit into one command; they go to state @to. */
 static bool fill_command(struct link *link, struct link_connection *connection, uint8_t from,
-    uint8_t to, struct link_action *action)
+    uint8_t to, int64_t now_ns, struct link_action *action)
 {
-        size_t size = 0;
+        size_t size = 0, most = from == MEMBER_UNSENT ? link->batch : LINK_BATCH_MAX;
         action->name_count = 0;
-        for (size_t i = 0; i < link->member_count && action->name_count < LINK_BATCH_MAX; i++) {
+        for (size_t i = 0; i < link->member_count && action->name_count < most; i++) {
+                const struct link_member *member = &link->members[i];
                 if (connection->members[i] != from ||
-                    (from == MEMBER_UNSENT && !link->members[i].user))
+                    (from == MEMBER_UNSENT && (!member->user || now_ns < member->retry_ns)))
                         continue;
                 size += strlen(link->members[i].name) + 3;
                 if (size > LINK_BATCH_SIZE)
@@ -337,15 +375,25 @@ static bool fill_command(struct link *link, struct link_connection *connection, 
         return action->name_count > 0;
 }
 
+/* Between two commands; an exchange that refuses everything is asked less and less often. */
+static int64_t command_wait(const struct link *link)
+{
+        int64_t wait = LINK_COMMAND_NS;
+        for (unsigned i = LINK_REFUSALS; i < link->refusals && wait < COMMAND_WAIT_MAX_NS; i++)
+                wait *= 2;
+        return wait < COMMAND_WAIT_MAX_NS ? wait : COMMAND_WAIT_MAX_NS;
+}
+
 static bool next_command(struct link *link, struct link_connection *connection, int64_t now_ns,
     struct link_action *action)
 {
         if (connection->state != CONNECTION_OPEN || connection->ack_until_ns ||
-            now_ns - connection->command_ns < LINK_COMMAND_NS)
+            now_ns - connection->command_ns < command_wait(link) ||
+            (connection->stray_frames && now_ns - connection->command_ns < STRAY_WAIT_NS))
                 return false;
-        if (fill_command(link, connection, MEMBER_LEAVING, MEMBER_LEFT, action)) {
+        if (fill_command(link, connection, MEMBER_LEAVING, MEMBER_LEFT, now_ns, action)) {
                 action->kind = LINK_UNSUBSCRIBE;
-        } else if (fill_command(link, connection, MEMBER_UNSENT, MEMBER_SENT, action)) {
+        } else if (fill_command(link, connection, MEMBER_UNSENT, MEMBER_SENT, now_ns, action)) {
                 action->kind = LINK_SUBSCRIBE;
         } else {
                 if (!connection->complete_ns)
@@ -355,6 +403,9 @@ static bool next_command(struct link *link, struct link_connection *connection, 
         action->connection = connection->number;
         action->command_id = connection->pending_id = link->next_command++;
         connection->pending_frames = 1;
+        connection->stray_frames = 0;
+        connection->pending_names = action->name_count;
+        connection->pending_unsubscribe = action->kind == LINK_UNSUBSCRIBE;
         connection->command_ns = now_ns;
         connection->ack_until_ns = now_ns + LINK_ACK_NS;
         return true;

@@ -17,6 +17,7 @@
 #define LINK_MEMBERS_MAX 1024
 #define LINK_NAME_SIZE 128   /* of a stream, with its end */
 #define LINK_BATCH_MAX 100   /* names in one command */
+#define LINK_REFUSALS 8      /* in a row, then commands wait longer and longer */
 #define LINK_BATCH_SIZE 3800 /* bytes of names in one command */
 #define LINK_COMMAND_NS INT64_C(350000000)
 #define LINK_ACK_NS INT64_C(10000000000)
@@ -47,10 +48,13 @@ struct link_connection {
         int64_t ack_until_ns; /* its answer must come by; 0: none is awaited */
         uint32_t pending_id;
         unsigned pending_frames; /* answers to come */
-        int64_t complete_ns;     /* everything has been subscribed since; 0: not yet */
+        size_t pending_names;
+        bool pending_unsubscribe;
+        unsigned stray_frames; /* answers to come of a command that was refused */
+        int64_t complete_ns;   /* everything has been subscribed since; 0: not yet */
         int64_t life_ns;
         const char *leaving; /* it is to be closed, and why */
-        bool refused;        /* ... because of a refusal */
+        bool refused;        /* its last command was */
         uint8_t members[LINK_MEMBERS_MAX];
 };
 
@@ -58,6 +62,8 @@ struct link_member {
         void *user; /* NULL: the place is free, or waits until its stream is unsubscribed */
         char name[LINK_NAME_SIZE]; /* of its stream */
         bool bridged;              /* the next connection delivers it */
+        unsigned refusals;         /* of it alone, in a row; it is asked for again at retry_ns */
+        int64_t retry_ns;
 };
 
 struct link {
@@ -69,7 +75,9 @@ struct link {
         char silent[32];    /* why a connection was ended for its silence */
         int64_t connect_ns; /* the next attempt, not before */
         unsigned failures;
-        bool rotate; /* a successor is wanted */
+        bool rotate;       /* a successor is wanted */
+        size_t batch;      /* names in one command: fewer after a refusal */
+        unsigned refusals; /* in a row */
         uint32_t next_command;
         uint64_t random;
         /* news still to be given out by link_next */
@@ -122,7 +130,9 @@ void link_alive(struct link *link, uint32_t connection, int64_t now_ns);
 /* The command that link_next gave went out as so many frames, each of which will be answered; one,
  * where this is not called. */
 void link_sent(struct link *link, uint32_t connection, unsigned frames);
-/* A frame of the command was answered. @command_id: or LINK_ANY. */
+/* A frame of the command was answered. @command_id: or LINK_ANY. One bad name makes an exchange
+ * refuse the whole command: what it named is then asked for in halves, and a name that is refused
+ * alone waits, longer each time, so that it harms no other. */
 void link_answered(
     struct link *link, uint32_t connection, uint32_t command_id, bool refused, int64_t now_ns);
 /* The exchange will end this connection soon. */

@@ -89,6 +89,8 @@ struct venue {
         int64_t life_ns;         /* ... and is replaced after so long; 0: never */
         bool counts_messages;    /* per connection: venue_message.sequence */
         bool answers_by_id;      /* an answer names its command */
+        bool refuses_whole;      /* one bad name, and nothing that a command names is subscribed */
+        int64_t image_age_ns; /* an image may be so old when it is answered: it comes by a cache */
 
         /* Is @symbol spelled as this exchange spells? */
         bool (*symbol_is_valid)(const char *symbol);

@@ -90,22 +90,6 @@ static void command_without_an_answer_ends_the_connection(void **state)
         assert_true(link_is_complete(&net.link));
 }
 
-static void refused_command_ends_the_connection(void **state)
-{
-        (void)state;
-        net.answering = false;
-        add_members(3);
-        at(100);
-        link_answered(&net.link, 1, net.command, true, mono());
-        at(150);
-        SIM_EXPECT("[0] connect 1\n"
-                   "[0] tell 3: opened 1\n"
-                   "[0] subscribe 3 on 1\n"
-                   "[100] disconnect 1 (the exchange refused a command)\n"
-                   "[100] tell 3: closed 1\n");
-        assert_false(link_is_complete(&net.link));
-}
-
 static void member_that_comes_later_is_subscribed_alone(void **state)
 {
         (void)state;
@@ -532,7 +516,6 @@ int main(void)
             LINK_TEST(members_are_told_of_opening_and_acknowledgement),
             LINK_TEST(nothing_connects_without_members),
             LINK_TEST(command_without_an_answer_ends_the_connection),
-            LINK_TEST(refused_command_ends_the_connection),
             LINK_TEST(member_that_comes_later_is_subscribed_alone),
             LINK_TEST(member_that_left_is_never_spoken_of),
             LINK_TEST(dead_stream_is_subscribed_anew),

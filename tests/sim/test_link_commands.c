@@ -56,93 +56,123 @@ static void answers_without_an_id_count_only_while_a_command_waits(void **state)
                    "[2000] tell 4: subscribed 1\n");
 }
 
-static void refusal_without_an_id_ends_the_connection(void **state)
+/* ---- refusals ---- */
+
+/* Answer whatever is asked as an exchange that knows no name of @bad: one of them, and the whole
+ * command is refused. */
+static uint32_t judged; /* the newest command that was */
+
+static void judge(size_t bad, size_t count, int64_t until_ms)
+{
+        net.answering = false;
+        for (; net.now_ms < until_ms; net.now_ms += 50) {
+                link_alive(&net.link, 1, mono());
+                pump();
+                if (net.command == judged)
+                        continue;
+                judged = net.command;
+                bool refused = false;
+                for (size_t i = 0; i < count; i++)
+                        refused |= net.link.connections[0].members[bad + i] == MEMBER_SENT;
+                link_answered(&net.link, 1, LINK_ANY, refused, mono());
+        }
+        pump();
+}
+
+static void what_is_refused_is_asked_for_in_halves(void **state)
+{
+        (void)state;
+        net.answering = false;
+        judged = 0;
+        add_members(8);
+        judge(5, 1, 4000);
+        SIM_EXPECT("[0] connect 1\n"
+                   "[0] tell 8: opened 1\n"
+                   "[0] subscribe 8 on 1\n"
+                   "[350] subscribe 4 on 1\n"
+                   "[400] tell 4: subscribed 1\n"
+                   "[700] subscribe 4 on 1\n"
+                   "[1050] subscribe 2 on 1\n"
+                   "[1400] subscribe 1 on 1\n"
+                   "[1450] tell 5: subscribed 1\n"
+                   "[1750] subscribe 2 on 1\n"
+                   "[2100] subscribe 1 on 1\n"
+                   "[2450] subscribe 1 on 1\n"
+                   "[2500] tell 6: subscribed 1\n"
+                   "[2800] subscribe 1 on 1\n"
+                   "[2850] tell 7: subscribed 1\n");
+        assert_int_equal(net.connects, 1);
+}
+
+/* It is asked for again after a minute, then two, and harms nobody; until it is known. */
+static void name_that_is_refused_alone_waits(void **state)
+{
+        (void)state;
+        net.answering = false;
+        judged = 0;
+        add_members(8);
+        judge(5, 1, 4000);
+        buffer_clear(&net.trace);
+        judge(5, 1, 63000);
+        SIM_EXPECT("[62100] subscribe 1 on 1\n");
+        judge(5, 1, 185000);
+        SIM_EXPECT("[182100] subscribe 1 on 1\n");
+        judge(5, 0, 430000);
+        SIM_EXPECT("[422100] subscribe 1 on 1\n"
+                   "[422150] tell 8: subscribed 1\n");
+        assert_int_equal(net.connects, 1);
+        assert_true(link_is_complete(&net.link));
+}
+
+/* An exchange that refuses everything is asked less and less often. */
+static void twenty_refusals_take_five_minutes_and_more(void **state)
+{
+        (void)state;
+        net.answering = false;
+        net.quiet = true;
+        judged = 0;
+        add_members(100);
+        while (judged < 20 && net.now_ms < 1200000)
+                judge(0, 100, net.now_ms + 50);
+        assert_in_range(net.now_ms, 300000, 600000);
+        assert_int_equal(net.connects, 1);
+}
+
+static void refusal_to_unsubscribe_ends_the_connection(void **state)
+{
+        (void)state;
+        three_subscribed();
+        net.answering = false;
+        link_remove(&net.link, 1);
+        at(2000);
+        link_answered(&net.link, 1, LINK_ANY, true, mono());
+        at(2050);
+        SIM_EXPECT("[1000] unsubscribe 1 on 1\n"
+                   "[2000] disconnect 1 (the exchange refused to unsubscribe)\n"
+                   "[2000] tell 2: closed 1\n");
+}
+
+/* The answers to the other frames of a refused command are not those of the next one. */
+static void answers_behind_a_refusal_belong_to_it(void **state)
 {
         (void)state;
         net.answering = false;
         net.frames = 3;
-        add_members(3);
+        add_members(2);
         at(100);
         link_answered(&net.link, 1, LINK_ANY, true, mono());
-        at(150);
+        at(1000);
+        link_answered(&net.link, 1, LINK_ANY, false, mono());
+        link_answered(&net.link, 1, LINK_ANY, false, mono());
+        at(1100);
         SIM_EXPECT("[0] connect 1\n"
-                   "[0] tell 3: opened 1\n"
-                   "[0] subscribe 3 on 1\n"
-                   "[100] disconnect 1 (the exchange refused a command)\n"
-                   "[100] tell 3: closed 1\n");
-}
-
-/* Connections that open well, and whose first command is refused after a while: 20 of them. */
-static void refuse_twenty(int64_t after_ms)
-{
-        net.answering = false;
-        net.quiet = true;
-        add_members(1);
-        for (unsigned refusals = 0; refusals < 20; refusals++) {
-                while (!link_open_number(&net.link, 0)) {
-                        net.now_ms += 50;
-                        pump();
-                }
-                at(net.now_ms + after_ms);
-                link_answered(&net.link, net.connection, LINK_ANY, true, mono());
-                pump();
-                assert_int_equal(link_open_number(&net.link, 0), 0);
-        }
-        assert_int_equal(net.connects, 20);
-}
-
-static void twenty_refusals_take_five_minutes_and_more(void **state)
-{
-        (void)state;
-        refuse_twenty(50);
-        assert_in_range(net.now_ms, 300000, 20 * 120000);
-}
-
-/* One that is refused beside a successor has not done what it was for. */
-static void refusal_beside_a_successor_does_not_reset_the_back_off(void **state)
-{
-        (void)state;
-        refuse_twenty(50);
-        net.answering = true;
-        while (!link_open_number(&net.link, 0))
-                at(net.now_ms + 50);
-        link_shutdown(&net.link, 21);
-        while (!link_open_number(&net.link, 1))
-                at(net.now_ms + 50);
-        net.answering = false;
-        add_members(1);
-        at(net.now_ms + 1000);
-        link_answered(&net.link, 21, LINK_ANY, true, mono());
-        link_answered(&net.link, 22, LINK_ANY, true, mono());
-        pump();
-        int64_t since = net.now_ms;
-        while (!link_open_number(&net.link, 0))
-                at(net.now_ms + 50);
-        assert_in_range(net.now_ms - since, 60000, 120050);
-}
-
-/* The waits last, however long the connections do. */
-static void refusal_of_a_late_command_does_not_reset_the_back_off(void **state)
-{
-        (void)state;
-        three_subscribed();
-        net.quiet = true;
-        net.answering = false;
-        for (unsigned i = 0; i < 12; i++) {
-                at(net.now_ms + 70000);
-                add_members(1);
-                at(net.now_ms + 1000);
-                link_answered(&net.link, net.connection, LINK_ANY, true, mono());
-                pump();
-                net.answering = true;
-                int64_t since = net.now_ms;
-                while (!link_open_number(&net.link, 0))
-                        at(net.now_ms + 50);
-                int64_t most = (int64_t)500 << (i < 8 ? i : 8);
-                most = most < 120000 ? most : 120000;
-                assert_in_range(net.now_ms - since, most / 2, most + 100);
-                net.answering = false;
-        }
+                   "[0] tell 2: opened 1\n"
+                   "[0] subscribe 2 on 1\n"
+                   "[1000] subscribe 1 on 1\n");
+        for (unsigned i = 0; i < 3; i++)
+                link_answered(&net.link, 1, LINK_ANY, false, mono());
+        at(1200);
+        SIM_EXPECT("[1100] tell 1: subscribed 1\n");
 }
 
 /* ---- names ---- */
@@ -306,10 +336,11 @@ int main(void)
             LINK_TEST(command_of_three_frames_waits_for_three_answers),
             LINK_TEST(command_that_is_answered_in_part_ends_the_connection),
             LINK_TEST(answers_without_an_id_count_only_while_a_command_waits),
-            LINK_TEST(refusal_without_an_id_ends_the_connection),
+            LINK_TEST(what_is_refused_is_asked_for_in_halves),
+            LINK_TEST(name_that_is_refused_alone_waits),
             LINK_TEST(twenty_refusals_take_five_minutes_and_more),
-            LINK_TEST(refusal_beside_a_successor_does_not_reset_the_back_off),
-            LINK_TEST(refusal_of_a_late_command_does_not_reset_the_back_off),
+            LINK_TEST(refusal_to_unsubscribe_ends_the_connection),
+            LINK_TEST(answers_behind_a_refusal_belong_to_it),
             LINK_TEST(name_of_two_members_is_subscribed_once),
             LINK_TEST(dead_stream_of_two_members_is_subscribed_anew_for_both),
             LINK_TEST(member_that_leaves_is_unsubscribed),

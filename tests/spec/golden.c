@@ -1,16 +1,18 @@
 /* obgolden write SET FOLDER: golden values as dump.jsonl, what they mean as expected.jsonl.
  * obgolden store SET PATH: the same values as a store.
  * obgolden record PATH SEED: a store that a recorder wrote, for comparing decoders.
+ * obgolden orders PATH SEED: likewise, of orders and trades.
  * obgolden read DUMP: what codec/ makes of a dump, line by line as `obdecode.py records` prints it,
  * "refused" or "newer" for what it refuses. */
 #include "base/error.h"
 #include "record/record.h"
 #include "tests/spec/golden_dense.h"
+#include "tests/spec/golden_orders.h"
 #include "tests/unit/golden_text.h"
 
 #define USAGE                                                                                      \
         "usage: obgolden write SET FOLDER | obgolden store SET PATH | obgolden record PATH SEED |" \
-        " obgolden read DUMP\n"
+        " obgolden orders PATH SEED | obgolden read DUMP\n"
 
 static int fail(const char *what, const char *why)
 {
@@ -27,7 +29,8 @@ static int golden_plain_rows(golden_row_cb row_cb, void *user)
 static const struct {
         const char *name;
         int (*rows)(golden_row_cb row_cb, void *user);
-} golden_sets[] = {{"v1", golden_plain_rows}, {"v2", golden_dense_rows}};
+} golden_sets[] = {
+    {"v1", golden_plain_rows}, {"v2", golden_dense_rows}, {"v3", golden_orders_rows}};
 
 static int set_rows(const char *name, golden_row_cb row_cb, void *user)
 {
@@ -255,7 +258,7 @@ static void feed_all(struct feed *feed)
         feed->id += 100;
         feed_bridge(feed);
         feed_run(feed, 200);
-        if (!record_rescale(feed->stream, 3, 3, feed->now_ns))
+        if (!record_rescale(feed->stream, 3, 3, 0, 0, feed->now_ns))
                 feed->factor = 10;
         feed->now_ns += 600 * NS_PER_S; /* over midnight */
         feed_run(feed, 300);
@@ -288,6 +291,13 @@ static int golden_record(const char *path, const char *seed)
         return code ? fail(path, error.text) : 0;
 }
 
+static int golden_orders(const char *path, const char *seed)
+{
+        struct error error = {0};
+        int code = golden_orders_store(path, strtoull(seed, NULL, 10), &error);
+        return code ? fail(path, error.text) : 0;
+}
+
 int main(int argc, char **argv)
 {
         if (argc == 4 && !strcmp(argv[1], "write"))
@@ -298,6 +308,8 @@ int main(int argc, char **argv)
                 return golden_read(argv[2]);
         if (argc == 4 && !strcmp(argv[1], "record"))
                 return golden_record(argv[2], argv[3]);
+        if (argc == 4 && !strcmp(argv[1], "orders"))
+                return golden_orders(argv[2], argv[3]);
         fprintf(stderr, USAGE);
         return 2;
 }

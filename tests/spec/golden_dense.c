@@ -344,7 +344,7 @@ static void story_second_day(struct story *story)
 {
         story->now_ns = day_start_ns(GOLDEN_DAY + 1) + 10 * NS_PER_S;
         story_run(story, 40);
-        story_check(story, record_rescale(story->stream, 4, 4, story->now_ns));
+        story_check(story, record_rescale(story->stream, 4, 4, 0, 0, story->now_ns));
         story->price_unit = 100;
         story->quantity_unit = 10;
         story_run(story, 30);

@@ -263,7 +263,7 @@ static inline void feed_rescale(struct feed *feed)
 {
         if (feed->scale.price_digits != 2)
                 return;
-        assert_int_equal(record_rescale(feed->stream, 3, 8, feed->now_ns), 0);
+        assert_int_equal(record_rescale(feed->stream, 3, 8, 0, 0, feed->now_ns), 0);
         feed->scale = *record_scale(feed->stream);
         assert_int_equal(feed->scale.price_digits, 3);
         feed->tail = false;

@@ -270,11 +270,10 @@ static void image_answered(struct app *app, struct request *request, struct rest
         if (!answer->code && key_is_refused(request, answer)) {
                 symbols_without_key(request->site, answer_problem(answer, text, sizeof(text)));
         } else if (answer->code || answer->status != 200) {
-                if (parsed && request->site->venue->is_unknown_symbol(answer->status, root))
-                        tracked_refuse(
-                            request->tracked, "the exchange does not know this symbol any more");
-                else
-                        fail_image(app, request, answer_problem(answer, text, sizeof(text)));
+                struct site *site = request->site;
+                fail_image(app, request, answer_problem(answer, text, sizeof(text)));
+                if (parsed && site->venue->is_unknown_symbol(answer->status, root))
+                        symbols_ask_again(site); /* its answer decides */
         } else if (!parsed ||
             parse_image(
                 request->tracked, root, image_kind(request), request->limit, &image, &reason)) {

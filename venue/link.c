@@ -7,7 +7,7 @@
 
 #define RETRY_MAX_NS INT64_C(30000000000)
 #define REFUSED_MAX_NS INT64_C(120000000000) /* what was refused will be refused again */
-#define NAME_WAIT_NS INT64_C(60000000000)    /* a name that was refused alone: 1 min to 64 min */
+#define NAME_WAIT_NS INT64_C(10000000000)    /* a name that was refused alone: 10 s to 11 min */
 #define NAME_DOUBLINGS 6
 #define STRAY_WAIT_NS INT64_C(2000000000) /* for the other answers to a refused command */
 #define COMMAND_WAIT_MAX_NS INT64_C(60000000000)
@@ -431,9 +431,19 @@ static bool next_handover(struct link *link, int64_t now_ns, struct link_action 
         return disconnect(old, "replaced", action);
 }
 
+/* Every name was refused lately: a connection would have nothing to say. */
+static bool all_wait(const struct link *link, int64_t now_ns)
+{
+        for (size_t i = 0; i < link->member_count; i++) {
+                if (link->members[i].user && now_ns >= link->members[i].retry_ns)
+                        return false;
+        }
+        return true;
+}
+
 static bool wants_connection(const struct link *link, int64_t now_ns)
 {
-        if (!link->live_count || now_ns < link->connect_ns)
+        if (!link->live_count || now_ns < link->connect_ns || all_wait(link, now_ns))
                 return false;
         if (link->connections[0].state == CONNECTION_NONE)
                 return true;

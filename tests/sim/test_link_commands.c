@@ -104,7 +104,7 @@ static void what_is_refused_is_asked_for_in_halves(void **state)
         assert_int_equal(net.connects, 1);
 }
 
-/* It is asked for again after a minute, then two, and harms nobody; until it is known. */
+/* It is asked for again after 10 s, then 20, and harms nobody; until it is known. */
 static void name_that_is_refused_alone_waits(void **state)
 {
         (void)state;
@@ -113,13 +113,13 @@ static void name_that_is_refused_alone_waits(void **state)
         add_members(8);
         judge(5, 1, 4000);
         buffer_clear(&net.trace);
-        judge(5, 1, 63000);
-        SIM_EXPECT("[62100] subscribe 1 on 1\n");
-        judge(5, 1, 185000);
-        SIM_EXPECT("[182100] subscribe 1 on 1\n");
-        judge(5, 0, 430000);
-        SIM_EXPECT("[422100] subscribe 1 on 1\n"
-                   "[422150] tell 8: subscribed 1\n");
+        judge(5, 1, 13000);
+        SIM_EXPECT("[12100] subscribe 1 on 1\n");
+        judge(5, 1, 35000);
+        SIM_EXPECT("[32100] subscribe 1 on 1\n");
+        judge(5, 0, 80000);
+        SIM_EXPECT("[72100] subscribe 1 on 1\n"
+                   "[72150] tell 8: subscribed 1\n");
         assert_int_equal(net.connects, 1);
         assert_true(link_is_complete(&net.link));
 }
@@ -136,6 +136,23 @@ static void twenty_refusals_take_five_minutes_and_more(void **state)
                 judge(0, 100, net.now_ms + 50);
         assert_in_range(net.now_ms, 300000, 600000);
         assert_int_equal(net.connects, 1);
+}
+
+/* With nothing to ask for there is no use in a connection. */
+static void nobody_connects_while_every_name_waits(void **state)
+{
+        (void)state;
+        net.answering = false;
+        judged = 0;
+        add_members(1);
+        judge(0, 1, 500);
+        buffer_clear(&net.trace);
+        link_closed(&net.link, 1, mono());
+        at(14000);
+        SIM_EXPECT("[500] tell 1: closed 1\n"
+                   "[10000] connect 2\n"
+                   "[10000] tell 1: opened 2\n"
+                   "[10000] subscribe 1 on 2\n");
 }
 
 static void refusal_to_unsubscribe_ends_the_connection(void **state)
@@ -339,6 +356,7 @@ int main(void)
             LINK_TEST(what_is_refused_is_asked_for_in_halves),
             LINK_TEST(name_that_is_refused_alone_waits),
             LINK_TEST(twenty_refusals_take_five_minutes_and_more),
+            LINK_TEST(nobody_connects_while_every_name_waits),
             LINK_TEST(refusal_to_unsubscribe_ends_the_connection),
             LINK_TEST(answers_behind_a_refusal_belong_to_it),
             LINK_TEST(name_of_two_members_is_subscribed_once),

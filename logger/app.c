@@ -279,9 +279,14 @@ static void note_alive(struct app *app, struct tracked *tracked)
         struct site *site;
         const struct session *session = &tracked->session;
         struct live_connection *connection = connection_find(app, session->primary, &site);
-        if (connection && session->has_book && session->subscribed && !session->unconfirmed &&
-            !session->probe_pending && !session->behind)
-                record_alive(tracked->stream, cut_receive_time(app, connection->alive_wall_ns));
+        if (!connection || !session->has_book || !session->subscribed || session->unconfirmed ||
+            session->probe_pending || session->behind)
+                return;
+        int64_t alive_ns = session->sync == SYNC_TAPE
+            ? tracked->proved_wall_ns    /* no frame proves */
+            : connection->alive_wall_ns; /* a trade */
+        if (alive_ns)
+                record_alive(tracked->stream, cut_receive_time(app, alive_ns));
 }
 
 static bool anything_left(const struct app *app)

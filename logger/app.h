@@ -47,6 +47,7 @@ struct tracked {
         struct held_image waiting;
         struct order_numbers *numbers; /* L3_IDS=off; else NULL */
         const char *note;              /* what the record lacks, and why; "" */
+        int64_t proved_wall_ns;        /* trades: the exchange named the newest as ours at */
         uint64_t events, bad_messages;
         bool refused;
         bool shallow; /* the book's image was less deep than wanted */
@@ -159,6 +160,8 @@ void tracked_begin(struct tracked *tracked, const struct symbol_info *info);
 void tracked_refuse(struct tracked *tracked, const char *why);
 /* Nothing more is recorded of it. */
 void tracked_stop(struct tracked *tracked);
+/* What was parsed at the old scale, and waits, is of no use any more. */
+void tracked_scale_changed(struct tracked *tracked);
 /* Its epochs from now on say which feed they come from. */
 void tracked_tell_source(struct tracked *tracked);
 void tracked_event(struct tracked *tracked, uint32_t connection, const struct event *event);

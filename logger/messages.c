@@ -29,14 +29,17 @@ bool scale_fit(struct tracked *tracked, int code, const unsigned digits[2], int6
         if ((code && code != ERR_FULL) ||
             (digits[0] == scale->price_digits && digits[1] == scale->quantity_digits))
                 return false;
-        if (record_learn_digits(tracked->stream, digits[0], digits[1]))
+        if (record_learn_digits(tracked->stream, digits[0], digits[1])) {
+                tracked_scale_changed(tracked);
                 return true;
+        }
         if (code != ERR_FULL)
                 return false;
         unsigned price = digits[0] > scale->price_digits ? digits[0] : scale->price_digits;
         unsigned quantity = digits[1] > scale->quantity_digits ? digits[1] : scale->quantity_digits;
         if (record_rescale(tracked->stream, price, quantity, 0, 0, now_ns))
                 return false;
+        tracked_scale_changed(tracked);
         log_info("%s: prices now have %u decimals, quantities %u", tracked->name, price, quantity);
         return true;
 }
@@ -137,7 +140,7 @@ static void check_sequence(struct site *site, uint32_t number, int64_t sequence)
                 return;
         int64_t before = connection->sequence;
         connection->sequence = sequence;
-        if (before < 0 || sequence == before + 1)
+        if (sequence == before + 1) /* it begins with 0 */
                 return;
         log_warning("%s: message %" PRId64 " of the connection came after %" PRId64,
             site->venue->name, sequence, before);
@@ -164,6 +167,10 @@ static void answer_received(const struct received *received, const struct venue_
 {
         struct site *site = received->site;
         bool refused = message->refused;
+        if (refused && !link_awaits_answer(received->link, received->connection)) {
+                report_bad(site, "", message->text, received->text, received->size);
+                return;
+        }
         if (message->denied && site->choice.key && !symbols_key_may_work(site)) {
                 symbols_without_key(site, message->text);
                 refused = false;

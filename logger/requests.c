@@ -159,12 +159,18 @@ static bool request_is_stale(const struct request *request)
                 request->tracked->session.fetch != request->fetch);
 }
 
+/* The book of orders alone: what is open to everybody is asked for without a key. */
+static bool wants_key(const struct request *request)
+{
+        return request->kind == REQUEST_IMAGE && image_kind(request) == KIND_L3;
+}
+
 static void send_url(struct app *app, struct request *request, uint64_t id, const char *url)
 {
         const struct site *site = request->site;
         struct buffer headers;
         buffer_init(&headers, LIMIT_SETTING_SIZE);
-        if (site->venue->headers)
+        if (site->venue->headers && wants_key(request))
                 site->venue->headers(
                     &site->choice, url + strlen(site->rest_base), clock_wall_ns(), &headers);
         buffer_append_byte(&headers, 0);

@@ -63,7 +63,8 @@ static struct tracked *stream_add(struct site *site, const char *symbol, uint8_t
         if (kind == KIND_L3 && !app->order_ids) {
                 tracked->numbers = memory_new(sizeof(*tracked->numbers));
                 order_numbers_init(tracked->numbers);
-                tracked->note = "L3_IDS=off: orders by number, without their ids";
+                tracked->note = "L3_IDS=off: orders by number, without their ids; never compared "
+                                "with a later image";
         }
         by_name_grow(site);
         *by_name_place(site, symbol, strlen(symbol), kind) = tracked;
@@ -168,6 +169,13 @@ static void take_grid(struct tracked *tracked, const struct symbol_info *info)
                     tracked->name, info->tick, info->lot);
 }
 
+static void take_facts(struct tracked *tracked, const struct symbol_info *info)
+{
+        take_grid(tracked, info);
+        if (info->auction != tracked->info.auction)
+                record_set_auction(tracked->stream, info->auction);
+}
+
 static void stream_told(struct tracked *tracked, const struct symbol_info *info)
 {
         bool known = tracked->stream;
@@ -180,7 +188,7 @@ static void stream_told(struct tracked *tracked, const struct symbol_info *info)
         if (known && info->gone && tracked->site->venue->refuses_whole)
                 tracked_refuse(tracked, "it is not traded any more");
         else if (known)
-                take_grid(tracked, info);
+                take_facts(tracked, info);
         else if (info->gone)
                 tracked_refuse(tracked, "it is not traded any more");
         else
@@ -235,8 +243,18 @@ void symbols_ask_again(struct site *site)
         request_all_names(site);
 }
 
+static bool any_auction(const struct site *site)
+{
+        const struct tracked *tracked = site->tracked;
+        while (tracked && !(tracked->stream && !tracked->refused && tracked->info.auction))
+                tracked = tracked->next;
+        return tracked;
+}
+
 void symbols_tick(struct site *site)
 {
+        if (any_auction(site)) /* until it is over */
+                symbols_ask_again(site);
         if (site->names_waiting || site->app->mono_ns < site->names_ns)
                 return;
         if (!site->names_ns && wants_orders(site) && !site->choice.key)

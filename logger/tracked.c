@@ -186,6 +186,18 @@ static void forget_image(struct tracked *tracked)
         level_list_clear(&tracked->waiting.list);
 }
 
+void tracked_scale_changed(struct tracked *tracked)
+{
+        if (tracked->waiting.there) {
+                forget_image(tracked);
+                session_image_lost(&tracked->session);
+        }
+        if (tracked->held.count) {
+                event_log_clear(&tracked->held);
+                session_held_lost(&tracked->session);
+        }
+}
+
 /* The image that waited, or the one of this input; without ids it stands at our own count. */
 static const struct image *image_in_hand(const struct context *context, struct image *copy)
 {
@@ -193,6 +205,7 @@ static const struct image *image_in_hand(const struct context *context, struct i
         struct held_image *waiting = &tracked->waiting;
         struct level_list *list = waiting->there ? &waiting->list : &tracked->site->app->list;
         *copy = waiting->there ? waiting->image : *context->image;
+        copy->auction |= tracked->info.auction;
         if (tracked->session.sync == SYNC_SNAPSHOT)
                 copy->id = tracked->session.id;
         if (tracked->numbers)
@@ -210,11 +223,17 @@ static void use_image(struct context *context)
         if (tracked->shallow)
                 session_refresh_soon(
                     &tracked->session, tracked->site->app->mono_ns + DEEPER_AFTER_NS);
+        if (code == ERR_FULL)
+                log_error(
+                    "%s: the image exceeds %u levels a side, %u orders or what a level can hold",
+                    tracked->name, LIMIT_BOOK_LEVELS, LIMIT_BOOK_ORDERS);
         if (code && tracked->session.sync == SYNC_SNAPSHOT)
                 tracked_step(context, &(struct session_input){.kind = INPUT_NOT_CARRIED});
         if (!code || !record_run_ids(tracked->stream, &first, &last))
                 return;
-        log_warning("%s: the book crossed behind the image, it is fetched anew", tracked->name);
+        if (code == ERR_GAP)
+                log_warning(
+                    "%s: the book crossed behind the image, it is fetched anew", tracked->name);
         tracked_step(context,
             &(struct session_input){
                 .kind = INPUT_CROSSED, .first_id = first, .last_id = last, .kept = true});
@@ -293,6 +312,10 @@ static void open_gap(struct context *context, const struct session_action *actio
         if (tracked->numbers)
                 order_numbers_forget(tracked->numbers);
         record_gap(tracked->stream, causes[action->gap], tracked->site->app->wall_ns, detail);
+        if (!tracked->info.scale.fixed)
+                record_reset_scale(tracked->stream, &tracked->info.scale);
+        if (action->gap == SESSION_GAP_CROSSED && tracked->site->venue->refuses_whole)
+                symbols_ask_again(tracked->site); /* is it an auction? */
 }
 
 static void act(struct context *context, const struct session_action *action)
@@ -384,7 +407,7 @@ void tracked_connection(struct tracked *tracked, enum session_input_kind kind, u
 }
 
 /* In an auction it may be. Levels come in any order. */
-static bool image_is_crossed(const struct image *image)
+static bool image_is_crossed(const struct image *image, bool auction)
 {
         int64_t bid = INT64_MIN, ask = INT64_MAX;
         for (uint32_t i = 0; i < image->count[SIDE_BID]; i++)
@@ -393,7 +416,8 @@ static bool image_is_crossed(const struct image *image)
         for (uint32_t i = 0; i < image->count[SIDE_ASK]; i++)
                 ask =
                     image->levels[SIDE_ASK][i].price < ask ? image->levels[SIDE_ASK][i].price : ask;
-        return !image->auction && image->count[SIDE_BID] && image->count[SIDE_ASK] && bid >= ask;
+        return !auction && !image->auction && image->count[SIDE_BID] && image->count[SIDE_ASK] &&
+            bid >= ask;
 }
 
 void tracked_snapshot(struct tracked *tracked, uint32_t connection, const struct image *image)
@@ -402,12 +426,14 @@ void tracked_snapshot(struct tracked *tracked, uint32_t connection, const struct
         tracked_step(&context,
             &(struct session_input){.kind = INPUT_SNAPSHOT,
                 .connection = connection,
-                .image_crossed = image_is_crossed(image)});
+                .image_crossed = image_is_crossed(image, tracked->info.auction)});
 }
 
 void tracked_proof(struct tracked *tracked, uint32_t connection, int64_t newest_id)
 {
         struct context context = {.tracked = tracked};
+        if (newest_id == tracked->session.id && connection == tracked->session.primary)
+                tracked->proved_wall_ns = tracked->site->app->wall_ns;
         tracked_step(&context,
             &(struct session_input){
                 .kind = INPUT_PROOF, .connection = connection, .last_id = newest_id});
@@ -427,7 +453,7 @@ void tracked_image(struct tracked *tracked, uint32_t fetch, const struct image *
             &(struct session_input){.kind = INPUT_IMAGE,
                 .fetch = fetch,
                 .image_id = image->id,
-                .image_crossed = image_is_crossed(image)});
+                .image_crossed = image_is_crossed(image, tracked->info.auction)});
 }
 
 void tracked_fetch_failed(struct tracked *tracked, uint32_t fetch, int64_t retry_mono_ns)

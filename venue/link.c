@@ -479,3 +479,13 @@ uint32_t link_open_number(const struct link *link, int which)
         const struct link_connection *connection = &link->connections[which];
         return connection->state == CONNECTION_OPEN ? connection->number : 0;
 }
+
+bool link_awaits_answer(const struct link *link, uint32_t number)
+{
+        for (int i = 0; i < 2; i++) {
+                const struct link_connection *connection = &link->connections[i];
+                if (connection->state == CONNECTION_OPEN && connection->number == number)
+                        return connection->ack_until_ns;
+        }
+        return false;
+}

@@ -148,6 +148,9 @@ bool link_next(struct link *link, int64_t now_ns, struct link_action *ret_action
 /* The number of the connection in use (0) or its successor (1) if it is open, else 0. */
 uint32_t link_open_number(const struct link *link, int which);
 
+/* Does a command wait for its answer there? */
+bool link_awaits_answer(const struct link *link, uint32_t connection);
+
 /* The connection in use is open and everything on it is subscribed. */
 bool link_is_complete(const struct link *link);
 

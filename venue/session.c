@@ -283,6 +283,11 @@ void session_run_began(struct session *session, int64_t first_id)
         session->run_first = first_id;
 }
 
+void session_image_lost(struct session *session)
+{
+        session->waiting_image = false;
+}
+
 void session_held_lost(struct session *session)
 {
         session->has_held = false;

@@ -195,6 +195,8 @@ void session_step(struct session *session, const struct session_input *input,
 /* The owner could not keep more: an image must reach this event now, or what is held is gone. */
 void session_run_began(struct session *session, int64_t first_id);
 void session_held_lost(struct session *session);
+/* The image that waits is of no use any more: another one is fetched. */
+void session_image_lost(struct session *session);
 
 /* More levels are wanted than the last image had: refresh soon. */
 void session_refresh_soon(struct session *session, int64_t at_ns);

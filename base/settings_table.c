@@ -34,7 +34,9 @@ const struct setting settings_table[] = {
     {"COINBASE_API_PASSPHRASE", SETTING_SECRET, "", "the passphrase of that key, or empty", 0, 0,
         "the passphrase of that key"},
     {"L3_IDS", SETTING_CHOICE, "on", "on|off", 0, 0,
-        "keep the ids of orders; off: smaller, orders are numbered, and the record says so"},
+        "keep the ids of orders; off: smaller, orders are numbered and the book is not compared "
+        "with "
+        "later images; the record says so"},
     {"IMAGE_FACTOR", SETTING_NUMBER, "5", "1 to 1000", 1, 1000,
         "an image once the level updates since the last one exceed this many times its levels"},
     {"IMAGE_MIN", SETTING_DURATION, "10s", "1s to 1d", SECONDS(1), DAYS(1),

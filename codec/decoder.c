@@ -273,7 +273,9 @@ int decoder_image(struct decoder *decoder, struct book *book)
 
 int decoder_repair(struct decoder *decoder, struct book *book)
 {
-        return decoder->info.kind == FRAME_REPAIR ? decoder_book(decoder, book) : ERR_CORRUPT;
+        bool levels = decoder->info.method <= METHOD_NIBBLES; /* of orders there are none */
+        return decoder->info.kind == FRAME_REPAIR && levels ? decoder_book(decoder, book)
+                                                            : ERR_CORRUPT;
 }
 
 static int scan_head(struct decoder *decoder, struct event *ret_event)

@@ -6,7 +6,7 @@ static const char *const type_names[ORDER_TYPES] = {
     "received", "open", "match", "done", "change", "activate", "other"};
 static const char *const side_names[SIDES] = {"buy", "sell"};
 static const char *const reason_names[REASONS] = {
-    "", "limit", "market", "filled", "canceled", "STP", "modify_order", "entry", "loss"};
+    "", "limit", "market", "filled", "canceled", "STP", "modify_order", "entry", "loss", "other"};
 
 /* Fields that messages of the various types have, in the order of the columns. */
 enum field {

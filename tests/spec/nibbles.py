@@ -4,8 +4,8 @@ import bisect
 import itertools
 
 import tokens
-from tokens import CHANGE, HEAD_RAW, INSERT, MISSING, REMOVE
-from wire import Bits, Reader, need, wrap
+from tokens import CHANGE, INSERT, MISSING, REMOVE
+from wire import need, wrap
 
 COLUMNS, SYMBOLS, PLAIN, RAW = 20, 17, 18, 19
 SHARES, STATE_MIN, WORDS = 1 << 15, 1 << 16, 1 << 64
@@ -76,14 +76,11 @@ def mix(wide, close):
 class Columns(tokens.Columns):
     """As those of tokens.py, with the symbols in one of them."""
 
+    count = COLUMNS
+
     def __init__(self, block):
-        r = Reader(block)
-        need(r.varint() == COLUMNS, "another count of columns")
-        sizes = [r.varint() for _ in range(COLUMNS)]
-        self.columns = [Reader(r.take(size)) for size in sizes]
-        self.bits = {i: Bits(self.columns[i].data) for i in (HEAD_RAW, RAW)}
-        need(not r.left(), "bytes behind the last column")
-        self.words, self.count, self.states = self.columns[SYMBOLS], 0, []
+        super().__init__(block)
+        self.words, self.symbols, self.states = self.columns[SYMBOLS], 0, []
         if self.words.left():
             need(self.words.left() % 2 == 0, "half a word of symbols")
             self.states = [self.word(4), self.word(4)]
@@ -92,24 +89,14 @@ class Columns(tokens.Columns):
     def word(self, size):
         return int.from_bytes(self.words.take(size), "little")
 
-    def raw(self, count):
-        return self.bits[RAW].take(count)
-
-    def value(self, bucket, run=RAW):
-        return super().value(bucket, run)
-
-    def number(self, column):
-        s = self.byte(column)
-        return s if s < 128 else self.value(s - 114, RAW if column == PLAIN else HEAD_RAW)
-
     def symbol(self, starts):
         need(self.states, "a symbol where there is none")
-        which = self.count % 2
+        which = self.symbols % 2
         above, point = divmod(self.states[which], SHARES)
         value = bisect.bisect_right(starts, point) - 1
         x = (starts[value + 1] - starts[value]) * above + point - starts[value]
         self.states[which] = x << 16 | self.word(2) if x < STATE_MIN else x
-        self.count += 1
+        self.symbols += 1
         return value
 
     def check_end(self):

@@ -3,12 +3,14 @@
 
   obdecode.py records DUMP          every value of a dump, decoded, a JSON object a line
   obdecode.py replay DUMP SYMBOL    every event with a digest, as `obrebuild replay --digest`
+  obdecode.py trades DUMP SYMBOL    every trade, as `obrebuild trades`
 
 DUMP is what obdump writes ("-": stdin), its values in the order of the store. Damage ends it with
 exit 1 and a line on stderr.
 
   wire.py      numbers and fields          packing.py   how a block is packed
-  book.py      books and digests           plain.py, tokens.py, nibbles.py   a method each
+  book.py      books and digests           texts.py     events as obrebuild prints them
+  plain.py, tokens.py, nibbles.py, orders.py, trades.py   a method each
 """
 
 import ctypes
@@ -16,15 +18,18 @@ import json
 import resource
 import sys
 
-from book import Book
+from book import LEVELS, MESSAGE, Book, OrderBook
 from nibbles import Nibbles
+from orders import Orders
 from packing import unpack
 from plain import Plain
+from texts import replay_line, tell_event, trade_line
 from tokens import Tokens
+from trades import Trades
 from wire import I64_MIN, Damage, Newer, Reader, need, wrap
 
 MEMORY_MAX = 3 << 30  # bytes; a hostile dump may ask for more
-METHODS = [Plain, Tokens, Nibbles]
+METHODS = [Plain, Tokens, Nibbles, Orders, Trades]
 FLAGS = ["open", "sync", "correction", "bounded_bid", "bounded_ask", "timed", "thinned"]
 KINDS = {1: "image", 2: "changes", 3: "headless", 4: "repair"}
 CAUSES = [
@@ -117,7 +122,8 @@ class Facts:
         facts["min_event_time_ns"] = min(time, facts.get("min_event_time_ns", time))
         facts["max_event_time_ns"] = max(time, facts.get("max_event_time_ns", time))
         facts["events"] += 1
-        facts["level_updates"] += len(event["bids"]) + len(event["asks"])
+        count = len(event["bids"]) + len(event["asks"])
+        facts["level_updates"] += 1 if event["type"] == MESSAGE else count
 
     def check(self, frame):
         for key, value in self.facts.items():
@@ -131,11 +137,18 @@ def check_image(frame, event, segment):
     need(event["event_time_ns"] == time, "an image or repair of another time")
     need(event["flags"] == 0 and event["first_id"] == event["last_id"], "an image of many ids")
     need(segment is None or event["last_id"] == segment.id, "a repair of another id")
+    least = 0 if METHODS[frame["method"]] is Orders else 1  # how far apart prices are
     for side, sign in (("bids", -1), ("asks", 1)):
-        keys = [sign * price for price, _ in event[side]]
-        need(all(a < b for a, b in zip(keys, keys[1:])), "an image or repair that is not sorted")
-        zeros = [quantity for _, quantity in event[side] if not quantity]
+        keys = [sign * level[0] for level in event[side]]
+        apart = [b - a for a, b in zip(keys, keys[1:])]
+        need(not apart or min(apart) >= least, "an image or repair that is not sorted")
+        zeros = [level for level in event[side] if not level[1]]
         need(frame["kind"] == "repair" or not zeros, "an image with a quantity of 0")
+
+
+def make_book(frame):
+    """The book, still empty, that an image fills."""
+    return (OrderBook if METHODS[frame["method"]] is Orders else Book)(frame["scale"])
 
 
 class Segment:
@@ -144,7 +157,7 @@ class Segment:
     def __init__(self, position, place, frame):
         self.position, self.next, self.place = position, position + 1, place
         self.epoch, self.scale, self.method = frame["epoch"], frame["scale"], frame["method"]
-        self.book = Book(frame["scale"])
+        self.book = make_book(frame)
         self.carried = METHODS[self.method](frame["scale"])
         self.id = frame["last_id"]
 
@@ -191,6 +204,7 @@ class Frames:
             need(facts.facts["events"] < frame["events"], "more events than its head says")
             facts.add(event)
             if frame["kind"] in ("image", "repair"):
+                need(event["type"] == LEVELS, "an image or repair that is a message or trade")
                 check_image(frame, event, segment)
             if segment:
                 segment.id = event["last_id"]
@@ -231,6 +245,7 @@ FORMS = {
     "scale": read_record_scale,
     "text16": lambda r: r.text(16),
     "text23": lambda r: r.text(23),
+    "text24": lambda r: r.text(24),
     "text47": lambda r: r.text(47),
     "text64": lambda r: r.text(64),
     "text128": lambda r: r.text(128),
@@ -254,6 +269,7 @@ RECORDS = {
     "recorded_until_receive_ns, varint events level_updates images gaps image_bytes "
     "change_bytes",
     "archive": "signed images image_bytes change_bytes",
+    "epochs 2": "text24 feed, text128 note",  # behind what version 1 has
     "symbols": "signed valid_from_ns, text16 exchange, text64 symbol, text23 base quote, "
     "text47 tick lot min_quantity min_notional, text23 status, flag trading auction",
 }
@@ -263,11 +279,12 @@ def read_record(table, data):
     r, value = Reader(data), {}
     version = r.byte()
     need(version, "a version of 0")
-    if version > 1:
+    if version > 1 and f"{table} {version}" not in RECORDS:
         raise Newer("it is of a newer version")
-    for part in RECORDS[table].split(", "):
-        form, *names = part.split()
-        value.update((name, FORMS[form](r)) for name in names)
+    for fields in [table] + [f"{table} {later}" for later in range(2, version + 1)]:
+        for part in RECORDS[fields].split(", "):
+            form, *names = part.split()
+            value.update((name, FORMS[form](r)) for name in names)
     need(not r.left(), "bytes behind the last field")
     return value
 
@@ -319,7 +336,7 @@ def decode_rows(rows):
             if row["table"] == "frames":
                 frames = streams.setdefault(row["stream"], Frames())
                 frame, events, _ = frames.read(row["major"], row["place"], row["value"])
-                row["value"] = {"frame": frame, "list": list(events)}
+                row["value"] = {"frame": frame, "list": [tell_event(e) for e in events]}
             else:
                 row["value"] = read_value(row["table"], row["value"], row["major"])
         except Damage as error:
@@ -330,29 +347,44 @@ def decode_rows(rows):
 # ---- replay ----
 
 
-def find_stream(rows, symbol):
+def find_stream(rows, symbol, kinds):
+    """The number of the first of these kinds that the symbol is recorded as."""
     exchange, _, name = symbol.rpartition(":")
-    wanted = (exchange or "binance", name, "l2")
+    found = {}
     for row in rows:
         if row["table"] == "streams":
             value = read_value("streams", row["value"])
-            if (value["exchange"], value["symbol"], value["kind"]) == wanted:
-                return row["stream"]
-    raise Damage(f"{symbol} is not recorded")
+            if (value["exchange"], value["symbol"]) == (exchange or "binance", name):
+                found[value["kind"]] = row["stream"]
+    known = [found[kind] for kind in kinds if kind in found]
+    need(known, f"{symbol} is not recorded")
+    return known[0]
 
 
-def replay(rows, symbol):
+def replayed(rows, symbol, kinds):
+    """Each event that a book took: the head of its frame, the event, and the book behind it."""
     rows = list(rows)
-    stream = find_stream(rows, symbol)
+    stream = find_stream(rows, symbol, kinds)
     rows = [row for row in rows if row["stream"] == stream]
     times = {(r["place"], r["major"], r["minor"]) for r in rows if r["table"] == "times"}
     order = Order(times)
     frames = sorted((r for r in rows if r["table"] == "frames"), key=lambda r: r["major"])
     for row in frames:
         try:
-            yield from order.lines(row["major"], row["place"], row["value"])
+            yield from order.events(row["major"], row["place"], row["value"])
         except Damage as error:
             raise type(error)(f"{name_row(row)}: {error}") from error
+
+
+def replay(rows, symbol):
+    for frame, event, book in replayed(rows, symbol, ("l3", "l2")):
+        yield replay_line(frame, event, book)
+
+
+def trades(rows, symbol):
+    exchange, _, name = symbol.rpartition(":")
+    for _, event, book in replayed(rows, symbol, ("trades",)):
+        yield {"exchange": exchange or "binance", "symbol": name, **trade_line(event, book)}
 
 
 class Order:
@@ -362,8 +394,8 @@ class Order:
         self.times, self.frames = times, Frames()
         self.expected, self.running_max = None, None
 
-    def lines(self, position, place, data):
-        """A line for each event that a book took."""
+    def events(self, position, place, data):
+        """Head, event and book of each event that a book took."""
         frame, events, segment = self.frames.read(position, place, data)
         self.check(position, place, frame, segment)
         for event in events:
@@ -374,7 +406,7 @@ class Order:
                 ]
                 self.running_max = max(known)
             if frame["kind"] == "changes":
-                yield describe(frame, event, segment.book)
+                yield frame, event, segment.book
 
     def check(self, position, place, frame, segment):
         thinned = "thinned" in frame["flags"]
@@ -388,23 +420,18 @@ class Order:
         self.expected, self.running_max = position, top
 
 
-def describe(frame, event, book):
-    line = {key: event[key] for key in ("event_time_ns", "receive_time_ns", "first_id", "last_id")}
-    line["epoch"] = frame["epoch"]
-    for key in ("bids", "asks"):
-        line[key] = [book.texts(*level) for level in event[key]]
-    line["digest"] = book.digest()
-    return line
+COMMANDS = {"records": decode_rows, "replay": replay, "trades": trades}
 
 
 def main(words):
-    if len(words) < 2 or [words[0], len(words)] not in (["records", 2], ["replay", 3]):
+    command = COMMANDS.get(words[0]) if words else None
+    if not command or len(words) != (2 if command is decode_rows else 3):
         print(__doc__, file=sys.stderr)
         return 2
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     try:
         rows = read_dump(words[1])
-        for line in decode_rows(rows) if words[0] == "records" else replay(rows, words[2]):
+        for line in command(rows, *words[2:]):
             print(json.dumps(line, separators=(",", ":")))
     except (Damage, OSError, ValueError, MemoryError, RecursionError) as error:
         print(f"obdecode: {str(error) or type(error).__name__}", file=sys.stderr)

@@ -355,9 +355,8 @@ def check_neighbours():
     obdecode.read_value("symbols", symbol(base=b"B" * 23, tick=b"1" * 47))
 
 
-def main():
-    check_neighbours()
-    for row in rows():
+def write(rows):
+    for row in rows:
         line = {
             "table": row["table"],
             "newer": row.get("newer", False),
@@ -375,6 +374,11 @@ def main():
         else:
             sys.exit(f"taken: {row['why']}")
         print(json.dumps(line, separators=(",", ":")))
+
+
+def main():
+    check_neighbours()
+    write(rows())
 
 
 if __name__ == "__main__":

@@ -16,22 +16,26 @@ SOURCE = pathlib.Path(os.environ.get("OBLOGGER_SOURCE", pathlib.Path(__file__).p
 BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", SOURCE / "build" / "dev"))
 OBDECODE = SOURCE / "tests" / "spec" / "obdecode.py"
 GOLDEN = SOURCE / "tests" / "data" / "golden"
-VERSIONS = ["v1", "v2"]  # of plain frames, of dense ones
+VERSIONS = ["v1", "v2", "v3"]  # of plain frames, of dense ones, of orders and trades
 sys.path.insert(0, str(OBDECODE.parent))
 import book  # noqa: E402
 import nibbles  # noqa: E402
 import obdecode  # noqa: E402
+import orders  # noqa: E402
 import packing  # noqa: E402
 import refused_dense  # noqa: E402
+import refused_orders  # noqa: E402
 import tokens  # noqa: E402
+import trades  # noqa: E402
 import wire  # noqa: E402
 
 all_versions = pytest.mark.parametrize("version", VERSIONS)
 
 
-def run(*words, codes=(0,)):
+def run(*words, codes=(0,), stdin=None):
+    words = [str(word) for word in words]
     done = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, timeout=240, check=False
+        words, input=stdin, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode in codes, done.stderr
     return done.stdout
@@ -132,7 +136,7 @@ def test_a_record_that_is_cut_or_longer_or_newer_is_refused(version):
                     row["table"], damaged, row["major"] if row["table"] == "marks" else 0
                 )
         with pytest.raises(obdecode.Newer):
-            obdecode.read_value(row["table"], b"\2" + value[1:])
+            obdecode.read_value(row["table"], b"\3" + value[1:])
 
 
 def refused():
@@ -154,13 +158,14 @@ def test_what_no_decoder_may_take_is_refused(row):
 
 def test_what_is_refused_differs_from_what_is_taken():
     refused_dense.check_neighbours()
+    refused_orders.check_neighbours()
 
 
-def replay_fails(tmp_path, text, symbol="GOLDUSDT"):
+def replay_fails(tmp_path, text, symbol="GOLDUSDT", command="replay"):
     """One line on stderr and exit 1."""
     (tmp_path / "dump.jsonl").write_text(text)
     done = subprocess.run(
-        [sys.executable, OBDECODE, "replay", tmp_path / "dump.jsonl", symbol],
+        [sys.executable, OBDECODE, command, tmp_path / "dump.jsonl", symbol],
         capture_output=True,
         text=True,
         timeout=60,
@@ -170,13 +175,22 @@ def replay_fails(tmp_path, text, symbol="GOLDUSDT"):
     assert done.stderr.startswith("obdecode: ") and done.stderr.count("\n") == 1
 
 
-@all_versions
-def test_a_missing_frame_is_found(tmp_path, version):
+@pytest.mark.parametrize(
+    "version, stream, symbol, command",
+    [
+        ("v1", 1, "GOLDUSDT", "replay"),
+        ("v2", 1, "GOLDUSDT", "replay"),
+        ("v3", 1, "coinbase:GOLD-USD", "replay"),
+        ("v3", 2, "coinbase:GOLD-USD", "trades"),
+    ],
+)
+def test_a_missing_frame_is_found(tmp_path, version, stream, symbol, command):
     all_lines = lines(version)
-    frames = [line for line in all_lines if '"frames","stream":1,' in line]
+    frames = [line for line in all_lines if f'"frames","stream":{stream},' in line]
     assert len(frames) >= 10
     for missing in frames[1:-1]:
-        replay_fails(tmp_path, "\n".join(line for line in all_lines if line != missing))
+        text = "\n".join(line for line in all_lines if line != missing)
+        replay_fails(tmp_path, text, symbol, command)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +266,7 @@ def trace_symbols(monkeypatch):
         return nibble(learnt, table, *index)
 
     def trace_symbol(columns, starts):
-        k, at = columns.count, columns.words.at
+        k, at = columns.symbols, columns.words.at
         x = columns.states[k % 2]
         v = symbol(columns, starts)
         word = columns.words.data[at : columns.words.at][::-1].hex() or None
@@ -362,11 +376,14 @@ def dump_store(tmp_path, store):
     return dump
 
 
-def compare_replays(tmp_path, store, symbol, count):
+COMMANDS = {"replay": ["replay", "--digest"], "trades": ["trades"]}
+
+
+def compare_replays(tmp_path, store, symbol, count, command="replay"):
     """The lines of both, which are the same."""
-    ours = decode("replay", dump_store(tmp_path, store), symbol).splitlines()
-    replay = ["replay", symbol, "--digest", "--output", "json"]
-    theirs = run(BUILD / "obrebuild", "--store", store, *replay, codes=(0, 3)).splitlines()
+    ours = decode(command, dump_store(tmp_path, store), symbol).splitlines()
+    words = [*COMMANDS[command], symbol, "--output", "json"]
+    theirs = run(BUILD / "obrebuild", "--store", store, *words, codes=(0, 3)).splitlines()
     assert len(ours) >= count
     assert ours == theirs
     run(BUILD / "obrebuild", "--store", store, "verify", symbol)
@@ -437,7 +454,12 @@ def test_what_was_recorded_of_a_capture_replays_alike_archived_too(
     compare_archived(tmp_path, tmp_path / "store", symbol, count, thinned)
 
 
-METHOD_COLUMNS = {1: tokens.Columns, 2: nibbles.Columns}
+METHOD_COLUMNS = {
+    1: tokens.Columns,
+    2: nibbles.Columns,
+    3: orders.Columns,
+    4: trades.Columns,
+}
 
 
 def damage_columns(chance, method, block):
@@ -564,11 +586,23 @@ def damaged_frames(chance, count, source):
         behind.append(row)
 
 
+def tell_events(frame, events):
+    """An image of orders as a book and the frame's head have it."""
+    told = [obdecode.tell_event(event) for event in events]
+    if (frame["kind"], frame["method"]) == ("image", 3):
+        heads = ("event_time_ns", "receive_time_ns")
+        told[0].update((key, frame["first_" + key]) for key in heads)
+        told[0].update((key, frame[key]) for key in ("first_id", "last_id"))
+        told[0]["bids"].sort(key=lambda order: -order[0])
+        told[0]["asks"].sort(key=lambda order: order[0])
+    return told
+
+
 def judge(frames, row):
     try:
         value = bytes.fromhex(row["value"])
         frame, events, _ = pickle.loads(frames).read(row["major"], row["place"], value)
-        line = {**row, "value": {"frame": frame, "list": list(events)}}
+        line = {**row, "value": {"frame": frame, "list": tell_events(frame, events)}}
         return json.dumps(line, separators=(",", ":"))
     except obdecode.Newer:
         return "newer"
@@ -589,15 +623,19 @@ def archived_frames(tmp_path):
             yield {**row, "value": row["value"].hex()}, row["value"]
 
 
+DAMAGED_VERSIONS = {1: "v2", 3: "v3", 4: "v3"}
+
+
 @needs_build
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("method", [1, 2])
-def test_damage_under_a_right_checksum_is_seen_alike(tmp_path, monkeypatch, method, seed):
-    source = list(rows("v2", "frames") if method == 1 else archived_frames(tmp_path))
+@pytest.mark.parametrize("method, count", [(1, 40), (2, 40), (3, 90), (4, 60)])
+def test_damage_under_a_right_checksum_is_seen_alike(tmp_path, monkeypatch, method, count, seed):
+    source = archived_frames(tmp_path) if method == 2 else rows(DAMAGED_VERSIONS[method], "frames")
+    source = [(row, value) for row, value in source if value[6] in (0, method)]
     monkeypatch.setattr(obdecode.Facts, "check", check_count)
     monkeypatch.setattr(obdecode, "check_image", lambda *words: None)
     dump, expected = [], []
-    for part, verdict in damaged_frames(random.Random(seed), 40, source):
+    for part, verdict in damaged_frames(random.Random(seed), count, source):
         dump += part
         expected.append((len(dump) - 1, verdict))
     (tmp_path / "dump.jsonl").write_text(

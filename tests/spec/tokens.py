@@ -1,8 +1,9 @@
 """Method 1, "tokens": schema/tokens.md."""
 
+from book import LEVELS
 from wire import LEVELS_MAX, UNITS, Bits, Reader, divide, fits, need, unzigzag, wrap
 
-COLUMNS, HEAD_RAW, RAW = 46, 16, 45
+COLUMNS, HEAD_RAW = 46, 16
 LIST_MAX = 65_536
 CLASS_TICKS = [1, 1, 1000, 100, 10, 1]
 REMOVE, CHANGE, REPEAT, INSERT, MISSING = 0, 1, 2, 3, 9  # what a token says
@@ -17,14 +18,17 @@ def count_class(count):
 
 
 class Columns:
-    """The columns of a block, each read on its own."""
+    """The columns of a block, each read on its own; the last one is its run of bits."""
+
+    count = COLUMNS
 
     def __init__(self, block):
         r = Reader(block)
-        need(r.varint() == COLUMNS, "another count of columns")
-        sizes = [r.varint() for _ in range(COLUMNS)]
+        need(r.varint() == self.count, "another count of columns")
+        sizes = [r.varint() for _ in range(self.count)]
         self.columns = [Reader(r.take(size)) for size in sizes]
-        self.bits = {i: Bits(self.columns[i].data) for i in (HEAD_RAW, RAW)}
+        self.last = self.count - 1
+        self.bits = {i: Bits(self.columns[i].data) for i in (HEAD_RAW, self.last)}
         need(not r.left(), "bytes behind the last column")
 
     def more(self):
@@ -34,19 +38,19 @@ class Columns:
         return self.columns[column].byte(count)
 
     def raw(self, count):
-        return self.bits[RAW].take(count)
+        return self.bits[self.last].take(count)
 
-    def value(self, bucket, run=RAW):
+    def value(self, bucket, run=None):
         """The value whose bucket is known, its raw bits next in the run."""
         need(bucket < 128, "a bucket above 127")
         if bucket < 4:
             return bucket
         bits = bucket // 2 - 1
-        return ((2 + bucket % 2) << bits) + self.bits[run].take(bits)
+        return ((2 + bucket % 2) << bits) + self.bits[run or self.last].take(bits)
 
     def number(self, column):
         s = self.byte(column)
-        return s if s < 128 else self.value(s - 114, RAW if column == 44 else HEAD_RAW)
+        return s if s < 128 else self.value(s - 114, HEAD_RAW if column < HEAD_RAW else self.last)
 
     def signed(self, column):
         return unzigzag(self.number(column))
@@ -57,6 +61,10 @@ class Columns:
                 need(self.bits[i].bytes_used() == len(column.data), "raw bits are left")
             else:
                 need(not column.left(), f"bytes are left in column {i}")
+
+
+def step_time(time, step, unit):
+    return fits(wrap(divide(time, UNITS[unit]) + step) * UNITS[unit])
 
 
 class Heads:
@@ -78,26 +86,27 @@ class Heads:
         flags = c.number(1) if bits & 8 else 0
         need(flags < 1 << 32, "event flags of 2^32 or more")
         jump = c.signed(1) if bits & 16 else 0
-        self.times(c.number(2), c.signed(3), bits & 64)
+        receive_time = self.times(bits)
         counts, more = self.counts(bits & 32)
         need(max(counts) <= LEVELS_MAX, "more levels than an event may have")
         first_id = wrap(self.last_id + 1 + jump)
         self.last_id = first_id if bits & 32 else wrap(first_id + sum(counts) + more - 1)
         event = {
             "event_time_ns": self.event_time,
-            "receive_time_ns": wrap(self.event_time + self.delay),
+            "receive_time_ns": receive_time,
             "first_id": first_id,
             "last_id": self.last_id,
             "flags": flags,
+            "type": LEVELS,
         }
         return bits, counts, event
 
-    def times(self, time_step, delay_step, back):
-        unit = UNITS[self.time_unit]
-        step = -time_step if back else time_step
-        self.event_time = fits(wrap(divide(self.event_time, unit) + step) * unit)
-        unit = UNITS[self.delay_unit]
-        self.delay = fits(wrap(divide(self.delay, unit) + delay_step) * unit)
+    def times(self, bits):
+        """The receive time."""
+        step = self.columns.number(2)
+        self.event_time = step_time(self.event_time, -step if bits & 64 else step, self.time_unit)
+        self.delay = step_time(self.delay, self.columns.signed(3), self.delay_unit)
+        return wrap(self.event_time + self.delay)
 
     def counts(self, one_id):
         c = self.columns
@@ -115,8 +124,8 @@ class Heads:
 class List:
     """The quantities that were used, the often used ones in front."""
 
-    def __init__(self):
-        self.values = []
+    def __init__(self, zeros=42, values=43):
+        self.values, self.new_columns = [], (zeros, values)
 
     def use(self, rank):
         need(rank < len(self.values), "a rank that the list does not have")
@@ -135,8 +144,9 @@ class List:
         told = columns.value(bucket)
         if told:
             return self.use(told - 1)
-        z = columns.byte(42, 20)
-        value = wrap(columns.value(columns.byte(43)) * 10**z)
+        zeros, values = self.new_columns
+        z = columns.byte(zeros, 20)
+        value = wrap(columns.value(columns.byte(values)) * 10**z)
         self.add(value)
         return value
 

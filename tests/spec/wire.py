@@ -1,7 +1,7 @@
 """Numbers and fields as schema/frame.md writes them, and how a value is refused."""
 
 I64_MIN, I64_MAX = -(1 << 63), (1 << 63) - 1
-LEVELS_MAX = 1 << 19
+LEVELS_MAX = ORDERS_MAX = 1 << 19
 UNITS = [1_000_000, 1_000, 1]  # of times, in ns
 
 

@@ -49,7 +49,7 @@ SYMBOLS = {
 
 # the key of the laboratory's Coinbase: as it is told of it, and as the logger is
 KEY, PASSPHRASE = "5f0c6e1d9b7a43e8", "words-that-pass-1f7a"
-SECRET = base64.b64encode(b"a secret of sixty-four bytes, as the exchange gives them out, 1.").decode()
+SECRET = base64.b64encode(b"a secret of sixty-four bytes".ljust(64)).decode()
 KEYED = ["--coinbase-key", KEY, "--coinbase-secret", SECRET, "--coinbase-passphrase", PASSPHRASE]
 KEYS = {
     "COINBASE_API_KEY": KEY,
@@ -130,6 +130,7 @@ class Lab(Process):
     def __init__(self, directory, captures, *options, speed="max"):
         directory = pathlib.Path(directory)
         self.journal_path = directory / "journal.jsonl"
+        self.searched, self.has_ended = 0, False
         self.ca = directory / "ca.pem"
         ready = directory / "ready.json"
         paths = [
@@ -180,9 +181,13 @@ class Lab(Process):
     def ended(self):
         """Has everything been played?"""
         with open(self.journal_path, "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 20000))
-            return b'"t":"end"' in file.read()
+            file.seek(self.searched)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self.searched += len(line)
+                self.has_ended |= line.startswith(b'{"t":"end"')
+        return self.has_ended
 
     def wait_end(self, seconds):
         wait_until(

@@ -160,14 +160,71 @@ static inline void text_info(struct buffer *out, const struct frame_info *info, 
         buffer_append_byte(out, '}');
 }
 
-static inline void text_event(struct buffer *out, const struct event *event)
+static inline void text_hex(struct buffer *out, const char *name, const struct order_id *id)
 {
-        static const char *const names[SIDES] = {"bids", "asks"};
+        buffer_printf(out, ",\"%s\":\"", name);
+        for (unsigned i = 0; i < sizeof(id->bytes); i++)
+                buffer_printf(out, "%02x", id->bytes[i]);
+        buffer_append_byte(out, '"');
+}
+
+/* Any bytes but 0, each as the character of that number. */
+static inline void text_funds(struct buffer *out, const char *text)
+{
+        static const char plain[] = "\b\t\n\f\r\"\\", short_forms[] = "btnfr\"\\";
+        for (; *text; text++) {
+                unsigned char c = (unsigned char)*text;
+                const char *at = strchr(plain, c);
+                if (at)
+                        buffer_printf(out, "\\%c", short_forms[at - plain]);
+                else if (c < 0x20 || c > 0x7e)
+                        buffer_printf(out, c == 0x7f ? "%c" : "\\u%04x", c);
+                else
+                        buffer_append_byte(out, c);
+        }
+}
+
+static inline void text_order(struct buffer *out, const struct order_message *order)
+{
+        static const char *const types[ORDER_TYPES] = {
+            "received", "open", "match", "done", "change", "activate", "other"};
+        static const char *const names[] = {"price", "size", "old_price", "old_size"};
+        const int64_t values[] = {order->price, order->size, order->old_price, order->old_size};
+        buffer_printf(out, ",\"order\":{\"type\":\"%s\",\"side\":%u,\"reason\":%u,\"has\":%u",
+            types[order->type], order->side, order->reason, order->has);
+        text_hex(out, "id", &order->id);
+        text_hex(out, "other", &order->other);
+        text_numbers(out, names, values, 4);
+        buffer_append_text(out, ",\"funds\":\"");
+        text_funds(out, order->funds);
+        buffer_printf(out, "\",\"trade\":%" PRId64 "}", order->trade_id);
+}
+
+/* What only some types of events have. */
+static inline void text_more(struct buffer *out, const struct event *event)
+{
+        if (event->type)
+                buffer_printf(out, ",\"type\":%u", event->type);
+        if (event->order)
+                text_order(out, event->order);
+        if (event->type == TYPE_AGGREGATE)
+                buffer_printf(out, ",\"fills\":[%" PRId64 ",%" PRId64 "]", event->first_trade,
+                    event->last_trade);
+}
+
+static inline void text_event_head(struct buffer *out, const struct event *event)
+{
         buffer_printf(out,
             "{\"event_time_ns\":%" PRId64 ",\"receive_time_ns\":%" PRId64 ",\"first_id\":%" PRId64
             ",\"last_id\":%" PRId64 ",\"flags\":%u",
             event->event_time_ns, event->receive_time_ns, event->first_id, event->last_id,
             event->flags);
+}
+
+static inline void text_event(struct buffer *out, const struct event *event)
+{
+        static const char *const names[SIDES] = {"bids", "asks"};
+        text_event_head(out, event);
         for (enum side s = 0; s < SIDES; s++) {
                 buffer_printf(out, ",\"%s\":[", names[s]);
                 for (uint32_t i = 0; i < event->count[s]; i++)
@@ -175,7 +232,39 @@ static inline void text_event(struct buffer *out, const struct event *event)
                             event->levels[s][i].price, event->levels[s][i].quantity);
                 buffer_append_byte(out, ']');
         }
+        text_more(out, event);
         buffer_append_byte(out, '}');
+}
+
+/* The open frame's image of orders, as the book has them then. */
+static inline int text_orders(
+    struct buffer *out, struct text_reader *reader, const struct frame_info *info)
+{
+        static const char *const names[SIDES] = {"bids", "asks"};
+        struct event event = {.event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns,
+            .first_id = info->first_id,
+            .last_id = info->last_id};
+        int code = decoder_image(&reader->decoder, &reader->book);
+        text_event_head(out, &event);
+        for (enum side s = 0; s < SIDES && !code; s++) {
+                struct order_cursor cursor = {0};
+                const struct order *order;
+                const char *comma = "";
+                buffer_printf(out, ",\"%s\":[", names[s]);
+                while ((order = book_next_order(&reader->book, s, &cursor))) {
+                        buffer_printf(
+                            out, "%s[%" PRId64 ",%" PRId64, comma, order->price, order->size);
+                        buffer_append_text(out, ",\"");
+                        for (unsigned i = 0; i < sizeof(order->id.bytes); i++)
+                                buffer_printf(out, "%02x", order->id.bytes[i]);
+                        buffer_append_text(out, "\"]");
+                        comma = ",";
+                }
+                buffer_append_byte(out, ']');
+        }
+        buffer_append_byte(out, '}');
+        return code;
 }
 
 /* The events of the open frame; its head counts them. */
@@ -206,9 +295,10 @@ static inline int text_frame(struct buffer *out, struct text_reader *reader, str
         buffer_append_text(out, "{\"frame\":");
         text_info(out, &info, value.data[7]);
         buffer_append_text(out, ",\"list\":[");
-        code = text_events(out, reader, &info);
+        bool orders = info.kind == FRAME_IMAGE && info.method == METHOD_ORDERS;
+        code = (orders ? text_orders : text_events)(out, reader, &info);
         buffer_append_text(out, "]}");
-        if (code || info.kind != FRAME_IMAGE)
+        if (code || orders || info.kind != FRAME_IMAGE)
                 return code;
         code = decoder_open(&reader->decoder, value, &info);
         return code ? code : decoder_image(&reader->decoder, &reader->book);
@@ -239,6 +329,8 @@ static inline int text_epoch(struct buffer *out, struct bytes value)
             epoch.cause < 3 ? causes[epoch.cause] : "unknown", epoch.position, epoch.image_id,
             epoch.receive_time_ns);
         text_scale(out, &epoch.scale);
+        if (*epoch.feed || *epoch.note)
+                buffer_printf(out, ",\"feed\":\"%s\",\"note\":\"%s\"", epoch.feed, epoch.note);
         buffer_append_byte(out, '}');
         return 0;
 }

@@ -1,5 +1,5 @@
-/* The golden values, of plain frames (v1) and of dense ones (v2): today's codec reads them as what
- * they meant when they were written, and writes the same bytes. */
+/* The golden values, of plain frames (v1), of dense ones (v2), of orders and trades (v3): today's
+ * codec reads them as what they meant when they were written, and writes the same bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,9 @@
 
 #include "tests/unit/golden_text.h"
 
-static const char *const golden_versions[] = {"v1", "v2"};
+#define VERSIONS 3
+
+static const char *const golden_versions[VERSIONS] = {"v1", "v2", "v3"};
 
 struct file {
         char **lines;
@@ -79,7 +81,7 @@ static void decode_all(const char *version)
 static void every_golden_value_decodes_to_what_it_meant(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < VERSIONS; i++)
                 decode_all(golden_versions[i]);
 }
 
@@ -150,38 +152,91 @@ static void the_same_input_encodes_to_the_same_bytes(void **state)
 /* What a dense frame holds is encoded again, by an encoder that has seen the segment as well. */
 struct again {
         struct decoder decoder;
-        struct token_encoder encoder;
+        struct token_encoder tokens;
+        struct order_coder orders;
+        struct trade_coder trades;
         struct frame_packer packer;
         struct book from, to;
         struct buffer block;
-        unsigned frames;
+        unsigned frames[METHODS];
 };
+
+static void again_begin(
+    struct again *again, const struct frame_info *info, const struct event *first)
+{
+        if (info->method == METHOD_TOKENS)
+                token_begin(&again->tokens, &info->scale, first);
+        else if (info->method == METHOD_ORDERS)
+                order_begin(&again->orders, &info->scale, first);
+        else if (info->method == METHOD_TRADES)
+                trade_begin(&again->trades, &info->scale, first);
+}
+
+static void again_add(struct again *again, const struct frame_info *info, const struct event *event)
+{
+        if (info->method == METHOD_TOKENS)
+                token_add(&again->tokens, &again->to, event);
+        else if (info->method == METHOD_ORDERS)
+                order_add(&again->orders, &again->to, event);
+        else if (info->method == METHOD_TRADES)
+                trade_add(&again->trades, event);
+        else if (info->kind != FRAME_HEADLESS)
+                assert_int_equal(book_apply(&again->to, event), 0);
+}
+
+static void again_finish(struct again *again, uint8_t method)
+{
+        buffer_clear(&again->block);
+        if (method == METHOD_TOKENS)
+                token_finish(&again->tokens, &again->block);
+        else if (method == METHOD_ORDERS)
+                order_finish(&again->orders, &again->block);
+        else
+                trade_finish(&again->trades, &again->block);
+}
+
+static void again_reset(struct again *again)
+{
+        token_encoder_reset(&again->tokens);
+        order_coder_reset(&again->orders);
+        trade_coder_reset(&again->trades);
+}
 
 static void encode_events(struct again *again, const struct frame_info *info)
 {
         struct event event;
+        struct book *from = info->kind == FRAME_HEADLESS ? NULL : &again->from;
         bool begun = false;
-        for (; decoder_next(&again->decoder, &again->from, &event) > 0; begun = true) {
-                if (!begun && info->method)
-                        token_begin(&again->encoder, &info->scale, &event);
-                if (info->method)
-                        token_add(&again->encoder, &again->to, &event);
-                else if (info->kind != FRAME_HEADLESS)
-                        assert_int_equal(book_apply(&again->to, &event), 0);
+        for (; decoder_next(&again->decoder, from, &event) > 0; begun = true) {
+                if (event.type == TYPE_ORDER) /* what it did to the levels is not told */
+                        event.count[SIDE_BID] = event.count[SIDE_ASK] = 0;
+                if (!begun)
+                        again_begin(again, info, &event);
+                again_add(again, info, &event);
         }
         assert_true(begun);
+}
+
+static void encode_orders(struct again *again, const struct frame_info *info)
+{
+        struct event event = {.event_time_ns = info->first_event_time_ns,
+            .receive_time_ns = info->first_receive_time_ns,
+            .first_id = info->first_id,
+            .last_id = info->last_id};
+        assert_int_equal(decoder_image(&again->decoder, &again->to), 0);
+        again_begin(again, info, &event);
+        order_add_image(&again->orders, &again->to, event);
 }
 
 static void compare_block(struct again *again, struct bytes frame)
 {
         struct frame_info info;
         struct bytes block;
-        buffer_clear(&again->block);
-        token_finish(&again->encoder, &again->block);
         assert_int_equal(frame_unpack(&again->packer, frame, &info, &block), 0);
+        again_finish(again, info.method);
         assert_int_equal(block.size, again->block.size);
         assert_memory_equal(block.data, again->block.data, block.size);
-        again->frames++;
+        again->frames[info.method]++;
 }
 
 static void encode_again(struct again *again, struct bytes frame)
@@ -189,48 +244,73 @@ static void encode_again(struct again *again, struct bytes frame)
         struct frame_info info;
         assert_int_equal(decoder_open(&again->decoder, frame, &info), 0);
         if (info.kind == FRAME_IMAGE) {
-                token_encoder_reset(&again->encoder);
+                again_reset(again);
                 book_clear(&again->from);
                 book_clear(&again->to);
         }
-        encode_events(again, &info);
+        bool orders = info.kind == FRAME_IMAGE && info.method == METHOD_ORDERS;
+        (orders ? encode_orders : encode_events)(again, &info);
         if (info.method)
                 compare_block(again, frame);
         if (info.kind != FRAME_IMAGE)
                 return;
-        token_encoder_reset(&again->encoder);
+        again_reset(again);
         assert_int_equal(decoder_open(&again->decoder, frame, &info), 0);
         assert_int_equal(decoder_image(&again->decoder, &again->from), 0);
+}
+
+static void again_init(struct again *again)
+{
+        *again = (struct again){0};
+        buffer_init(&again->block, 1 << 20);
+        decoder_init(&again->decoder);
+        token_encoder_init(&again->tokens);
+        order_encoder_init(&again->orders);
+        trade_encoder_init(&again->trades);
+        frame_packer_init(&again->packer);
+        book_init(&again->from);
+        book_init(&again->to);
+}
+
+static void again_deinit(struct again *again)
+{
+        book_deinit(&again->to);
+        book_deinit(&again->from);
+        frame_packer_deinit(&again->packer);
+        trade_encoder_deinit(&again->trades);
+        order_encoder_deinit(&again->orders);
+        token_encoder_deinit(&again->tokens);
+        decoder_deinit(&again->decoder);
+        buffer_deinit(&again->block);
+}
+
+static void encode_all_again(struct again *again, const char *version)
+{
+        struct file dump;
+        struct buffer value;
+        file_read(version, "dump.jsonl", &dump);
+        buffer_init(&value, 1 << 20);
+        for (size_t i = 0; i < dump.count; i++) {
+                struct golden_row row = row_of(dump.lines[i], &value);
+                if (row.table == STORE_FRAMES)
+                        encode_again(again, row.value);
+        }
+        buffer_deinit(&value);
+        file_free(&dump);
 }
 
 static void what_a_dense_frame_holds_encodes_to_the_same_block(void **state)
 {
         (void)state;
-        struct file dump;
-        struct buffer value;
-        struct again again = {0};
-        file_read("v2", "dump.jsonl", &dump);
-        buffer_init(&value, 1 << 20);
-        buffer_init(&again.block, 1 << 20);
-        decoder_init(&again.decoder);
-        token_encoder_init(&again.encoder);
-        frame_packer_init(&again.packer);
-        book_init(&again.from);
-        book_init(&again.to);
-        for (size_t i = 0; i < dump.count; i++) {
-                struct golden_row row = row_of(dump.lines[i], &value);
-                if (row.table == STORE_FRAMES)
-                        encode_again(&again, row.value);
-        }
-        assert_true(again.frames > 20);
-        book_deinit(&again.to);
-        book_deinit(&again.from);
-        frame_packer_deinit(&again.packer);
-        token_encoder_deinit(&again.encoder);
-        decoder_deinit(&again.decoder);
-        buffer_deinit(&again.block);
-        buffer_deinit(&value);
-        file_free(&dump);
+        struct again *again = memory_new(sizeof(*again));
+        again_init(again);
+        encode_all_again(again, "v2");
+        encode_all_again(again, "v3");
+        assert_true(again->frames[METHOD_TOKENS] > 20);
+        assert_true(again->frames[METHOD_ORDERS] >= 10);
+        assert_true(again->frames[METHOD_TRADES] >= 10);
+        again_deinit(again);
+        free(again);
 }
 
 static void write_again(struct buffer *again, const struct golden_row *row)
@@ -254,10 +334,10 @@ static void marks_are_read_and_written_alike(void **state)
 {
         (void)state;
         struct buffer value, again;
-        unsigned counts[2] = {0};
+        unsigned counts[VERSIONS] = {0};
         buffer_init(&value, 1 << 20);
         buffer_init(&again, 1 << 20);
-        for (size_t version = 0; version < 2; version++) {
+        for (size_t version = 0; version < VERSIONS; version++) {
                 struct file dump;
                 file_read(golden_versions[version], "dump.jsonl", &dump);
                 for (size_t i = 0; i < dump.count; i++) {
@@ -268,7 +348,7 @@ static void marks_are_read_and_written_alike(void **state)
                 }
                 file_free(&dump);
         }
-        assert_true(counts[0] >= 3 && counts[1] >= 4);
+        assert_true(counts[0] >= 3 && counts[1] >= 4 && counts[2] >= 6);
         buffer_deinit(&again);
         buffer_deinit(&value);
 }
@@ -317,7 +397,7 @@ static void damage_frames(const char *version)
 static void a_cut_or_flipped_frame_is_refused(void **state)
 {
         (void)state;
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < VERSIONS; i++)
                 damage_frames(golden_versions[i]);
 }
 
@@ -355,7 +435,7 @@ static void a_record_that_is_cut_or_longer_or_newer_is_refused(void **state)
         (void)state;
         struct buffer value;
         buffer_init(&value, 1 << 20);
-        for (size_t version = 0; version < 2; version++) {
+        for (size_t version = 0; version < VERSIONS; version++) {
                 struct file dump;
                 file_read(golden_versions[version], "dump.jsonl", &dump);
                 for (size_t i = 0; i < dump.count; i++) {
@@ -379,6 +459,28 @@ static void read_member(const char *line, const char *name, struct buffer *ret_v
                 text_bytes(ret_value, at + strlen(key));
 }
 
+/* Take the image or repair @frame as a whole, behind the image @behind, where there is one. */
+static int read_whole(struct bytes frame, struct bytes behind)
+{
+        struct decoder decoder;
+        struct book book;
+        struct frame_info info;
+        decoder_init(&decoder);
+        book_init(&book);
+        if (behind.size) {
+                assert_int_equal(decoder_open(&decoder, behind, &info), 0);
+                assert_int_equal(decoder_image(&decoder, &book), 0);
+        }
+        int code = decoder_open(&decoder, frame, &info);
+        if (!code && info.kind == FRAME_IMAGE)
+                code = decoder_image(&decoder, &book);
+        else if (!code && info.kind == FRAME_REPAIR)
+                code = decoder_repair(&decoder, &book);
+        book_deinit(&book);
+        decoder_deinit(&decoder);
+        return code;
+}
+
 /* Read the value of @row behind the frame @behind, where there is one. */
 static int read_behind(const struct golden_row *row, struct bytes behind)
 {
@@ -392,7 +494,7 @@ static int read_behind(const struct golden_row *row, struct bytes behind)
         int code = text_value(&text, &reader, row);
         buffer_deinit(&text);
         text_reader_deinit(&reader);
-        return code;
+        return code || row->table != STORE_FRAMES ? code : read_whole(row->value, behind);
 }
 
 static void refuse_line(const char *line, struct buffer *value, struct buffer *behind)
@@ -421,7 +523,7 @@ static void what_no_decoder_may_take_is_refused(void **state)
         struct buffer value, behind;
         buffer_init(&value, 1 << 20);
         buffer_init(&behind, 1 << 20);
-        for (size_t version = 0; version < 2; version++) {
+        for (size_t version = 0; version < VERSIONS; version++) {
                 struct file refused;
                 file_read(golden_versions[version], "refused.jsonl", &refused);
                 assert_true(refused.count > 60);

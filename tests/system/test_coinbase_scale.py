@@ -1,5 +1,5 @@
-"""Values with more decimals than a product says: the scale of the stream grows in the middle, and what
-waits meanwhile is not taken at the wrong one."""
+"""Values with more decimals than a product says: the scale of the stream grows in the middle, and
+what waits meanwhile is not taken at the wrong one."""
 
 import json
 

@@ -223,6 +223,7 @@ def record_orders(directory, name, *options, speed="max", **settings):
         *options,
         speed=speed,
         done=(lambda now: now.get((symbol, "l3"), 0) >= messages) if loops == 1 else None,
+        wait=0 if loops == 1 else 1,
         **harness.KEYS,
         **settings,
     )
@@ -537,7 +538,7 @@ def test_the_record_by_price_is_complete_and_sound(levels_recording):
 
 
 def test_orders_by_price_where_there_is_no_key(tmp_path):
-    run = play(tmp_path, ["made"], speed="20")
+    run = play(tmp_path, ["made"], speed="20", wait=1)
     sent = emitted(run["journal"], "level2", "ETH-USD")
     updates = [coinbase.exchange_event(*one) for one in sent]
     truth = captured_truth("made").history

@@ -12,6 +12,7 @@
 #define NAMES_RETRY_MAX_NS (60 * NS_PER_S)
 #define RESOLVE_RETRY_NS (2 * NS_PER_S)
 #define PROBE_LIMIT 5
+#define KEY_FAILURES 6 /* refused images in a row, about half a minute: it is the key */
 #define NAMES_MAX 128 /* symbols in one request */
 
 /* The wall clock as it was at the start, gone on without steps: bans end when they should. */
@@ -262,7 +263,8 @@ static void fail_image(struct app *app, struct request *request, const char *why
 static bool key_is_refused(const struct request *request, const struct rest_answer *answer)
 {
         return (answer->status == 401 || answer->status == 403) && image_kind(request) == KIND_L3 &&
-            request->site->choice.key && request->purpose == FETCH_FIRST;
+            request->site->choice.key && request->purpose == FETCH_FIRST &&
+            request->tracked->session.failures >= KEY_FAILURES;
 }
 
 static void image_answered(struct app *app, struct request *request, struct rest_answer *answer)

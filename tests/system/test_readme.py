@@ -57,13 +57,17 @@ def test_every_command_of_the_section_is_run_here():
 
 def test_the_demo_shows_what_it_promises(demo):
     done, store = demo
-    assert done.stdout.count("status ok") == 3
+    assert done.stdout.count("status ok") == 5
     assert "100.000 % covered" in done.stdout and " 0 gaps" in done.stdout
     assert "6495 events" in done.stdout and "sound" in done.stdout
-    stored, raw = (int(re.search(rf"^{word} +(\d+) bytes", done.stdout, re.M).group(1))
-                   for word in ("stored", "raw"))
-    ratio = re.search(r"(\d+)\.(\d) times smaller", done.stdout)
-    assert int(ratio.group(1)) * 10 + int(ratio.group(2)) == raw * 10 // stored
+    told = re.findall(
+        r"^(.*): (\d+) messages, 0 gaps; raw (\d+) bytes, stored (\d+) of images and (\d+) of"
+        r" changes: (\d+)\.(\d) times smaller$", done.stdout, re.M)
+    assert [row[0] for row in told] == [
+        "levels of Binance", "trades of Binance", "orders of Coinbase, every id kept"]
+    for _, messages, raw, images, changes, whole, tenth in told:
+        assert int(whole + tenth) == int(raw) * 10 // (int(images) + int(changes))
+        assert int(messages) in (6495, 19904, 3790)
     assert "live, image" in done.stderr and "stopped in order" in done.stderr
     assert store.is_dir()
 

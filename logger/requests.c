@@ -13,7 +13,7 @@
 #define RESOLVE_RETRY_NS (2 * NS_PER_S)
 #define PROBE_LIMIT 5
 #define KEY_FAILURES 6 /* refused images in a row, about half a minute: it is the key */
-#define NAMES_MAX 128 /* symbols in one request */
+#define NAMES_MAX 128  /* symbols in one request */
 
 /* The wall clock as it was at the start, gone on without steps: bans end when they should. */
 static int64_t steady_ns(const struct app *app)

@@ -165,6 +165,21 @@ static inline bool order_id_equal(const struct order_id *a, const struct order_i
         return !memcmp(a, b, sizeof(*a));
 }
 
+/* The first (0) or second (1) half of an id, as the big-endian number that it is. */
+static inline uint64_t order_id_half(const struct order_id *id, unsigned half)
+{
+        uint64_t value = 0;
+        for (unsigned i = 0; i < 8; i++)
+                value = value << 8 | id->bytes[8 * half + i];
+        return value;
+}
+
+static inline void order_id_set_half(struct order_id *id, unsigned half, uint64_t value)
+{
+        for (unsigned i = 8; i-- > 0; value >>= 8)
+                id->bytes[8 * half + i] = (uint8_t)value;
+}
+
 static inline bool order_message_equal(const struct order_message *a, const struct order_message *b)
 {
         return a->type == b->type && a->side == b->side && a->reason == b->reason &&

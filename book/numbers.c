@@ -13,21 +13,9 @@ void order_numbers_deinit(struct order_numbers *numbers)
         *numbers = (struct order_numbers){0};
 }
 
-static void set_number(struct order_id *id, int64_t number)
-{
-        *id = (struct order_id){0};
-        for (unsigned i = sizeof(id->bytes); number; number >>= 8)
-                id->bytes[--i] = (uint8_t)number;
-}
-
 uint64_t order_id_number(const struct order_id *id)
 {
-        uint64_t number = 0, above = 0;
-        for (unsigned i = 0; i < 8; i++) {
-                above |= id->bytes[i];
-                number = number << 8 | id->bytes[8 + i];
-        }
-        return above ? 0 : number;
+        return order_id_half(id, 0) ? 0 : order_id_half(id, 1);
 }
 
 static void name(struct order_numbers *numbers, struct order_id *id, bool forget)
@@ -38,7 +26,8 @@ static void name(struct order_numbers *numbers, struct order_id *id, bool forget
                 orders_add(numbers->known, SIDE_BID, id, 0, number);
         else if (place != ORDER_NONE && forget)
                 orders_remove(numbers->known, place);
-        set_number(id, number);
+        order_id_set_half(id, 0, 0);
+        order_id_set_half(id, 1, (uint64_t)number);
 }
 
 void order_numbers_message(struct order_numbers *numbers, struct order_message *message, bool live)

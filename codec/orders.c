@@ -54,26 +54,6 @@ struct known {
 
 /* ---- ids ---- */
 
-static bool id_is_number(const struct order_id *id)
-{
-        static const uint8_t zero[8];
-        return !memcmp(id->bytes, zero, sizeof(zero));
-}
-
-static uint64_t id_half(const struct order_id *id, unsigned half)
-{
-        uint64_t value = 0;
-        for (unsigned i = 0; i < 8; i++)
-                value = value << 8 | id->bytes[8 * half + i];
-        return value;
-}
-
-static void id_set_half(struct order_id *id, unsigned half, uint64_t value)
-{
-        for (unsigned i = 8; i-- > 0; value >>= 8)
-                id->bytes[8 * half + i] = (uint8_t)value;
-}
-
 /* 16 bytes, in three columns from @first on. */
 CODEC_INLINE void code_bytes(
     struct order_coder *coder, unsigned first, struct order_id *id, const bool decoding)
@@ -88,8 +68,8 @@ CODEC_INLINE void code_bytes(
 CODEC_INLINE void code_id(struct order_coder *coder, struct order_id *id, const bool decoding)
 {
         unsigned name = NAME_RAW;
-        uint64_t number = decoding ? 0 : id_half(id, 1);
-        if (!decoding && id_is_number(id))
+        uint64_t number = decoding ? 0 : order_id_half(id, 1);
+        if (!decoding && !order_id_half(id, 0))
                 name = number == coder->last_number + 1 ? NAME_NEXT : NAME_NUMBER;
         name = column_code(&coder->columns[OC_NAMING], name, &coder->failed, decoding);
         coder->failed |= name >= NAMES;
@@ -105,8 +85,8 @@ CODEC_INLINE void code_id(struct order_coder *coder, struct order_id *id, const 
         if (number > coder->last_number)
                 coder->last_number = number;
         if (decoding) {
-                id_set_half(id, 0, 0);
-                id_set_half(id, 1, number);
+                order_id_set_half(id, 0, 0);
+                order_id_set_half(id, 1, number);
         }
 }
 
@@ -120,14 +100,14 @@ CODEC_INLINE void code_own_id(
                 return;
         }
         struct column *column = &coder->columns[OC_COUNTER];
-        unsigned counted = !decoding && id_half(id, 0) == id_half(last, 0);
+        unsigned counted = !decoding && order_id_half(id, 0) == order_id_half(last, 0);
         counted = column_code(column, counted, &coder->failed, decoding);
         if (counted) {
-                int64_t step = (int64_t)(id_half(id, 1) - id_half(last, 1));
+                int64_t step = (int64_t)(order_id_half(id, 1) - order_id_half(last, 1));
                 step = signed_code(column, &coder->bits, step, &coder->failed, decoding);
                 if (decoding) {
-                        id_set_half(id, 0, id_half(last, 0));
-                        id_set_half(id, 1, id_half(last, 1) + (uint64_t)step);
+                        order_id_set_half(id, 0, order_id_half(last, 0));
+                        order_id_set_half(id, 1, order_id_half(last, 1) + (uint64_t)step);
                 }
         } else {
                 code_bytes(coder, OC_OTHER_BYTES, id, decoding);

@@ -160,13 +160,15 @@ static unsigned digits_for(const char *text, unsigned digits)
 /* A stream's own decimals may be others than those that the answer has; a finer grid needs more. */
 static void take_grid(struct tracked *tracked, const struct symbol_info *info)
 {
-        const struct scale *scale = record_scale(tracked->stream);
-        unsigned price = digits_for(info->tick, scale->price_digits);
-        unsigned quantity = digits_for(info->lot, scale->quantity_digits);
+        struct scale before = *record_scale(tracked->stream);
+        unsigned price = digits_for(info->tick, before.price_digits);
+        unsigned quantity = digits_for(info->lot, before.quantity_digits);
         if (record_rescale(tracked->stream, price, quantity, step_in(info->tick, price),
                 step_in(info->lot, quantity), tracked->site->app->wall_ns))
                 log_error("%s: no scale holds tick %s, lot %s beside what stands in the book",
                     tracked->name, info->tick, info->lot);
+        else if (price != before.price_digits || quantity != before.quantity_digits)
+                tracked_scale_changed(tracked);
 }
 
 static void take_facts(struct tracked *tracked, const struct symbol_info *info)
@@ -179,18 +181,17 @@ static void take_facts(struct tracked *tracked, const struct symbol_info *info)
 static void stream_told(struct tracked *tracked, const struct symbol_info *info)
 {
         bool known = tracked->stream;
+        bool ends = info->gone && (!known || tracked->site->venue->refuses_whole);
         if (tracked->refused)
                 return;
         if (known && tracked->kind != KIND_TRADES)
                 tell_changes(tracked, info);
         if (!known && !info->trading && tracked->kind != KIND_TRADES)
                 log_warning("%s: its status is %s", tracked->name, info->status);
-        if (known && info->gone && tracked->site->venue->refuses_whole)
+        if (ends)
                 tracked_refuse(tracked, "it is not traded any more");
         else if (known)
                 take_facts(tracked, info);
-        else if (info->gone)
-                tracked_refuse(tracked, "it is not traded any more");
         else
                 tracked_begin(tracked, info);
         tracked->info = *info;

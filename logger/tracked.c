@@ -312,8 +312,6 @@ static void open_gap(struct context *context, const struct session_action *actio
         if (tracked->numbers)
                 order_numbers_forget(tracked->numbers);
         record_gap(tracked->stream, causes[action->gap], tracked->site->app->wall_ns, detail);
-        if (!tracked->info.scale.fixed)
-                record_reset_scale(tracked->stream, &tracked->info.scale);
         if (action->gap == SESSION_GAP_CROSSED && tracked->site->venue->refuses_whole)
                 symbols_ask_again(tracked->site); /* is it an auction? */
 }

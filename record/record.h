@@ -114,10 +114,6 @@ bool record_learn_digits(
 int record_rescale(struct record_stream *stream, unsigned price_digits, unsigned quantity_digits,
     int64_t tick, int64_t lot, int64_t now_ns);
 
-/* Without a book: go on with this scale, if the present one has more digits, so that a value that
- * was out of all measure does not stay with the stream. */
-void record_reset_scale(struct record_stream *stream, const struct scale *scale);
-
 /* An auction is on or over: until the next image says otherwise the book may be crossed, or not. */
 void record_set_auction(struct record_stream *stream, bool auction);
 

@@ -346,16 +346,6 @@ int record_rescale(struct record_stream *stream, unsigned price_digits, unsigned
         return 0;
 }
 
-void record_reset_scale(struct record_stream *stream, const struct scale *scale)
-{
-        if (stream->has_book || stream->run.log.count ||
-            (stream->scale.price_digits <= scale->price_digits &&
-                stream->scale.quantity_digits <= scale->quantity_digits))
-                return;
-        stream_seal(stream);
-        stream->scale = *scale;
-}
-
 void record_set_auction(struct record_stream *stream, bool auction)
 {
         stream->auction = auction;

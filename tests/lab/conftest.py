@@ -20,8 +20,7 @@ def lab_fixture(tmp_path):
         directory = tmp_path / str(len(started))
         directory.mkdir()
         captures = [capture(FILES[one]) for one in name.split()]
-        if None in captures:
-            pytest.skip(f"{name}: a capture is not bundled, and no folder beside has it")
+        assert None not in captures, f"{name}: a capture belongs into tests/data"
         started.append(Lab(PROGRAM, str(directory), captures, *options, **more))
         return started[-1]
 

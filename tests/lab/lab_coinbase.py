@@ -6,8 +6,6 @@ import json
 import time
 from decimal import Decimal
 
-import pytest
-
 from lab_captures import ADVANCED, FULL, LEVEL2, find_data, read_lines
 from lab_client import TEXT, WebSocket
 
@@ -22,8 +20,7 @@ BTC = "BTC-USD"
 
 def need(names):
     for name in names:
-        if not find_data(name):
-            pytest.skip(f"{name} is not bundled, and no folder beside has it")
+        assert find_data(name), f"{name} belongs into tests/data"
 
 
 def read_level2():

@@ -59,8 +59,7 @@ def test_full_arrives_byte_for_byte_and_the_book_is_that_of_rest(lab):
 @pytest.mark.parametrize("sequence", [760639339, 760640753])
 def test_the_book_by_price_is_what_another_recorder_found(lab, sequence):
     path = find_data(f"coinbase_full_btcusd_20160312_part1.expected_at_{sequence}.json")
-    if not path:
-        pytest.skip(f"the expected book at {sequence} is not bundled, nor in a folder beside")
+    assert path, f"the expected book at {sequence} belongs into tests/data"
     with open(path, encoding="utf-8") as file:
         want = json.load(file, parse_float=Decimal, parse_int=Decimal)
     stale = {"at": {"depth": BTC}, "do": "stale", "behind": 760640753 - sequence}

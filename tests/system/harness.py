@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 
-import pytest
 
 from reference_coinbase import find_capture
 
@@ -61,8 +60,7 @@ KEYS = {
 def capture_path(name):
     if name in COINBASE:
         path = find_capture(COINBASE[name])
-        if not path:
-            pytest.skip(f"{COINBASE[name]} is not bundled, and no folder beside has it")
+        assert path, f"{COINBASE[name]} belongs into tests/data"
         return str(path)
     return "+".join(str(DATA / part) for part in CAPTURES[name].split("+"))
 

@@ -21,6 +21,7 @@ BINANCE = ["binance_spot_btcusdt_20240808.gz", "binance_spot_btcusdt_20240809.gz
 
 def need(name):
     path = coinbase.find_capture(name)
+    assert path or name in (FULL_IMAGE, REST_LEVEL3), f"{name} belongs into tests/data"
     if not path:
         pytest.skip(f"{name} is not bundled, and no folder beside has it")
     return path

@@ -74,11 +74,6 @@ static struct tracked *stream_add(struct site *site, const char *symbol, uint8_t
         return tracked;
 }
 
-static bool wants_orders(const struct site *site)
-{
-        return !strcmp(site->venue->name, "coinbase") && !strcmp(site->venue->feed, "exchange");
-}
-
 static void tell_no_key(const struct site *site)
 {
         log_warning("%s: no key is set (COINBASE_API_KEY, _SECRET, _PASSPHRASE): levels are "
@@ -97,7 +92,7 @@ int symbol_add(struct site *site, const char *symbol, struct error *error)
                 return error_set(
                     error, ERR_USAGE, "SYMBOLS: %s:%s is named twice", site->venue->name, symbol);
         struct tracked *book = stream_add(site, symbol, kind);
-        if (wants_orders(site) && kind == KIND_L2)
+        if (site->venue->orders_need_key && kind == KIND_L2)
                 book->note = "no key is set: levels in place of orders";
         if (site->app->trades)
                 stream_add(site, symbol, KIND_TRADES);
@@ -258,7 +253,7 @@ void symbols_tick(struct site *site)
                 symbols_ask_again(site);
         if (site->names_waiting || site->app->mono_ns < site->names_ns)
                 return;
-        if (!site->names_ns && wants_orders(site) && !site->choice.key)
+        if (!site->names_ns && site->venue->orders_need_key && !site->choice.key)
                 tell_no_key(site);
         site->names_ns = site->app->mono_ns + site->app->names_period_ns;
         request_all_names(site);

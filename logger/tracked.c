@@ -33,29 +33,22 @@ void tracked_refuse(struct tracked *tracked, const char *why)
         tracked_stop(tracked);
 }
 
-static const char *feed_name(const struct tracked *tracked)
+static const char *source_of(const struct tracked *tracked)
 {
         const struct site *site = tracked->site;
-        if (!strcmp(site->venue->name, "binance") && tracked->kind == KIND_TRADES)
-                return site->choice.aggregate ? "aggTrade" : "trade";
-        if (strcmp(site->venue->feed, "exchange"))
-                return site->venue->feed;
-        return tracked->kind == KIND_L2 ? "level2_batch"
-            : tracked->kind == KIND_L3  ? "full"
-            : site->choice.key          ? "full"
-                                        : "matches";
+        return site->venue->source(tracked->kind, &site->choice);
 }
 
 /* Aggregated trades have numbers of their own. */
 static bool ids_go_on(const struct tracked *tracked)
 {
         bool aggregate = !strcmp(record_last_feed(tracked->stream), "aggTrade");
-        return tracked->kind != KIND_TRADES || aggregate == !strcmp(feed_name(tracked), "aggTrade");
+        return tracked->kind != KIND_TRADES || aggregate == !strcmp(source_of(tracked), "aggTrade");
 }
 
 void tracked_tell_source(struct tracked *tracked)
 {
-        record_set_source(tracked->stream, feed_name(tracked), tracked->note);
+        record_set_source(tracked->stream, source_of(tracked), tracked->note);
 }
 
 static void begin_session(struct tracked *tracked, enum venue_sync sync)

@@ -31,6 +31,11 @@ static enum venue_sync sync_of(uint8_t kind)
         return kind == KIND_TRADES ? SYNC_TAPE : SYNC_BRIDGE;
 }
 
+static const char *source_of(uint8_t kind, const struct venue_choice *choice)
+{
+        return kind == KIND_L2 ? "spot" : choice->aggregate ? "aggTrade" : "trade";
+}
+
 static void stream_name(uint8_t kind, const char *symbol, const struct venue_choice *choice,
     char *ret_name, size_t size)
 {
@@ -401,6 +406,7 @@ const struct venue venue_binance = {
     .symbol_is_valid = symbol_is_valid,
     .book_kind = book_kind,
     .sync = sync_of,
+    .source = source_of,
     .stream_name = stream_name,
     .command = command,
     .parse = parse,

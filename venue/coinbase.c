@@ -65,13 +65,17 @@ static enum venue_sync sync_of(uint8_t kind)
 }
 
 /* With a key trades come with the orders: the channel of matches would bring them twice. */
+static const char *channel_of(uint8_t kind, const struct venue_choice *choice)
+{
+        if (kind == KIND_L2)
+                return "level2_batch";
+        return kind == KIND_L3 || coinbase_has_key(choice) ? "full" : "matches";
+}
+
 static void stream_name(uint8_t kind, const char *symbol, const struct venue_choice *choice,
     char *ret_name, size_t size)
 {
-        const char *channel = "level2_batch";
-        if (kind != KIND_L2)
-                channel = kind == KIND_L3 || coinbase_has_key(choice) ? "full" : "matches";
-        snprintf(ret_name, size, "%s:%s", channel, symbol);
+        snprintf(ret_name, size, "%s:%s", channel_of(kind, choice), symbol);
 }
 
 /* ---- commands ---- */
@@ -539,10 +543,12 @@ const struct venue venue_coinbase = {
     .silence_ns = COINBASE_SILENCE_NS,
     .life_ns = COINBASE_LIFE_NS,
     .refuses_whole = true,
+    .orders_need_key = true,
     .image_age_ns = COINBASE_IMAGE_AGE_NS,
     .symbol_is_valid = coinbase_symbol_is_valid,
     .book_kind = book_kind,
     .sync = sync_of,
+    .source = channel_of,
     .stream_name = stream_name,
     .command = command,
     .parse = parse,

@@ -44,6 +44,13 @@ static enum venue_sync sync_of(uint8_t kind)
         return kind == KIND_TRADES ? SYNC_TAPE : SYNC_SNAPSHOT;
 }
 
+static const char *source_of(uint8_t kind, const struct venue_choice *choice)
+{
+        (void)kind;
+        (void)choice;
+        return "advanced";
+}
+
 static void stream_name(uint8_t kind, const char *symbol, const struct venue_choice *choice,
     char *ret_name, size_t size)
 {
@@ -364,6 +371,7 @@ const struct venue venue_coinbase_advanced = {
     .symbol_is_valid = symbol_is_valid,
     .book_kind = book_kind,
     .sync = sync_of,
+    .source = source_of,
     .stream_name = stream_name,
     .command = command,
     .parse = parse,

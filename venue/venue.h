@@ -75,7 +75,7 @@ struct venue_choice {
 
 struct venue {
         const char *name; /* of the exchange */
-        const char *feed; /* which of its feeds, for the record: "spot", "exchange", "advanced" */
+        const char *feed; /* which of its feeds: "spot", "exchange", "advanced" */
         const char *ws_url;
         const char *rest_url;
         const char *ws_setting; /* names of the settings that replace them */
@@ -88,6 +88,7 @@ struct venue {
         int64_t silence_ns;      /* a connection without any frame for so long is dead */
         int64_t life_ns;         /* ... and is replaced after so long; 0: never */
         bool counts_messages;    /* per connection: venue_message.sequence */
+        bool orders_need_key;    /* a book of orders, to those who have a key */
         bool answers_by_id;      /* an answer names its command */
         bool refuses_whole;      /* one bad name, and nothing that a command names is subscribed */
         int64_t image_age_ns; /* an image may be so old when it is answered: it comes by a cache */
@@ -98,6 +99,8 @@ struct venue {
          * kind are kept. */
         uint8_t (*book_kind)(const struct venue_choice *choice);
         enum venue_sync (*sync)(uint8_t kind);
+        /* What a stream comes from, for the record: the feed, or its channel. */
+        const char *(*source)(uint8_t kind, const struct venue_choice *choice);
         /* The name by which a stream is subscribed, "channel:symbol" or the exchange's own. */
         void (*stream_name)(uint8_t kind, const char *symbol, const struct venue_choice *choice,
             char *ret_name, size_t size);

@@ -18,10 +18,14 @@ if(OBLOGGER_FUZZ)
         target_compile_options(oblogger_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# oblogger_stage(NAME DEPENDS stages... LIBRARIES targets...): a folder of .c files as a library.
+# oblogger_stage(NAME DEPENDS stages... LIBRARIES targets... EXCEPT pattern): a folder of .c files as
+# a library.
 function(oblogger_stage name)
-        cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+        cmake_parse_arguments(ARG "" "EXCEPT" "DEPENDS;LIBRARIES" ${ARGN})
         file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.c ${CMAKE_SOURCE_DIR}/${name}/*.cc)
+        if(ARG_EXCEPT)
+                list(FILTER sources EXCLUDE REGEX ${ARG_EXCEPT})
+        endif()
         add_library(ob_${name} STATIC ${sources})
         list(TRANSFORM ARG_DEPENDS PREPEND ob_)
         target_link_libraries(ob_${name} PUBLIC oblogger_flags ${ARG_DEPENDS} PRIVATE ${ARG_LIBRARIES})
@@ -35,4 +39,32 @@ function(oblogger_program name)
         list(TRANSFORM ARG_DEPENDS PREPEND ob_)
         target_link_libraries(${name} PRIVATE oblogger_flags ${ARG_DEPENDS} ${ARG_LIBRARIES})
         set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endfunction()
+
+# oblogger_embed(FILE NAME): the bytes of a file as C, NAME[] and NAME_size, in ${NAME}_source.
+function(oblogger_embed file name)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
+        file(READ ${CMAKE_SOURCE_DIR}/${file} bytes HEX)
+        string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+        set(source ${CMAKE_BINARY_DIR}/${name}.c)
+        file(CONFIGURE OUTPUT ${source} CONTENT "#include <stddef.h>
+#include <stdint.h>
+const uint8_t ${name}[] = {${bytes}};
+const size_t ${name}_size = sizeof(${name});
+")
+        set(${name}_source ${source} PARENT_SCOPE)
+endfunction()
+
+# The store in MongoDB, its libraries seen by nobody else: oblogger has it in itself; obrebuild loads
+# it as a module when it is asked for, and gives it the functions of the stages below.
+function(oblogger_mongo)
+        file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/store/mongo*.c ${CMAKE_SOURCE_DIR}/store/legacy*.c)
+        oblogger_embed(schema/mongodb/collections.json mongo_schema_json)
+        list(APPEND sources ${mongo_schema_json_source})
+        add_library(ob_mongo STATIC ${sources})
+        set_target_properties(ob_mongo PROPERTIES POSITION_INDEPENDENT_CODE ON)
+        target_link_libraries(ob_mongo PUBLIC oblogger_flags ob_store PRIVATE mongo::mongoc_shared PkgConfig::XXHASH)
+        add_library(oblogger_mongo MODULE ${sources})
+        target_link_libraries(oblogger_mongo PRIVATE oblogger_flags mongo::mongoc_shared PkgConfig::XXHASH)
+        set_target_properties(oblogger_mongo PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endfunction()

@@ -32,6 +32,12 @@ static void uuid_make(char ret_uuid[STORE_UUID_SIZE])
         }
 }
 
+static bool uuid_is_valid(const char *text)
+{
+        return strlen(text) == STORE_UUID_SIZE - 1 &&
+            strspn(text, "0123456789abcdef-") == STORE_UUID_SIZE - 1;
+}
+
 static bool text_is_printable(const char *text)
 {
         for (; *text; text++) {
@@ -49,7 +55,12 @@ int store_info_make(
                 return error_set(error, ERR_USAGE,
                     "recorder '%.64s': a name of 1 to %d printable bytes is needed", recorder,
                     STORE_RECORDER_SIZE - 1);
-        uuid_make(ret_info->uuid);
+        if (options->uuid && !uuid_is_valid(options->uuid))
+                return error_set(error, ERR_USAGE, "uuid '%.64s': it is none", options->uuid);
+        if (options->uuid)
+                snprintf(ret_info->uuid, sizeof(ret_info->uuid), "%s", options->uuid);
+        else
+                uuid_make(ret_info->uuid);
         snprintf(ret_info->version, sizeof(ret_info->version), "%d", STORE_FORMAT_VERSION);
         snprintf(ret_info->recorder, sizeof(ret_info->recorder), "%s", recorder);
         return 0;
@@ -99,11 +110,17 @@ static int version_check(const struct store_info *info, const char *path, struct
 static int recorder_check(
     const struct store_info *info, const struct store_options *options, struct error *error)
 {
-        if (!options->recorder || !strcmp(options->recorder, info->recorder))
-                return 0;
-        return error_set(error, ERR_USAGE,
-            "store %s is of recorder '%s', not '%.64s': set RECORDER=%s or choose another STORE",
-            options->path, info->recorder, options->recorder, info->recorder);
+        if (options->recorder && strcmp(options->recorder, info->recorder))
+                return error_set(error, ERR_USAGE,
+                    "store %s is of recorder '%s', not '%.64s': set RECORDER=%s or choose another "
+                    "STORE",
+                    options->path, info->recorder, options->recorder, info->recorder);
+        if (options->uuid && strcmp(options->uuid, info->uuid))
+                return error_set(error, ERR_USAGE,
+                    "store %s of recorder '%s' is another record (uuid %s, not %s): choose another "
+                    "one",
+                    options->path, info->recorder, info->uuid, options->uuid);
+        return 0;
 }
 
 int store_info_read(struct store *store, const struct store_options *options,

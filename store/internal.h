@@ -73,6 +73,12 @@ void store_info_records(
 int store_info_read(struct store *store, const struct store_options *options,
     struct store_info *ret_info, struct error *error);
 
+/* What the stores on this machine have in common (local.c): add and recorders of store_ops. */
+void store_local_add(
+    struct store_txn *txn, enum store_table table, struct store_key key, struct bytes value);
+int store_local_recorders(const struct store_ops *ops, const struct store_options *options,
+    char ***ret_names, size_t *ret_count, struct error *error);
+
 /* Environments (lmdb_environment.c): one table of the whole process, because LMDB forbids to open
  * one twice. All handles share an environment; the last close closes it. */
 

@@ -377,15 +377,24 @@ static int lmdb_prev(struct store_cursor *cursor)
         return cursor_move(cursor, MDB_PREV);
 }
 
+static int lmdb_recorders(
+    const struct store_options *options, char ***ret_names, size_t *ret_count, struct error *error)
+{
+        return store_local_recorders(&store_lmdb, options, ret_names, ret_count, error);
+}
+
 const struct store_ops store_lmdb = {
     .name = "lmdb",
+    .atomic = true,
     .open = store_lmdb_open,
     .close = store_lmdb_close,
     .uuid = store_lmdb_uuid,
     .recorder = store_lmdb_recorder,
+    .recorders = lmdb_recorders,
     .days = store_lmdb_days,
     .begin = lmdb_begin,
     .put = lmdb_put,
+    .add = store_local_add,
     .erase = lmdb_erase,
     .commit = lmdb_commit,
     .abort = lmdb_abort,

@@ -732,15 +732,24 @@ static int memory_backup(struct store *store, const char *path, struct error *er
         return taken ? error_set(error, ERR_USAGE, "backup %s: the name is taken", path) : 0;
 }
 
+static int memory_recorders(
+    const struct store_options *options, char ***ret_names, size_t *ret_count, struct error *error)
+{
+        return store_local_recorders(&store_memory, options, ret_names, ret_count, error);
+}
+
 const struct store_ops store_memory = {
     .name = "memory",
+    .atomic = true,
     .open = memory_store_open,
     .close = memory_store_close,
     .uuid = memory_uuid,
     .recorder = memory_recorder,
+    .recorders = memory_recorders,
     .days = memory_days,
     .begin = memory_begin,
     .put = memory_put,
+    .add = store_local_add,
     .erase = memory_erase,
     .commit = memory_commit,
     .abort = memory_abort,

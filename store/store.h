@@ -72,15 +72,56 @@ enum store_mode {
         STORE_MANAGE, /* prune beside a running writer: writes meta, drops days, holds no lock */
 };
 
+/* What people look for in a document, beside the bytes: made of a value by who knows its inside. A
+ * store that has no documents never asks. */
+enum store_field_kind {
+        FIELD_TEXT,
+        FIELD_NUMBER,
+        FIELD_TIME, /* ns; stored as a Date as well, in ms */
+        FIELD_FLAG,
+};
+
+struct store_field {
+        const char *name; /* a constant */
+        enum store_field_kind kind;
+        int64_t number;
+        const char *text; /* UTF-8, borrowed until the next call */
+};
+
+#define STORE_FIELDS_MAX 32
+
+struct store_description {
+        const char *part; /* FRAMES: "images", "changes" or "trades"; NULL: the table's own place */
+        struct store_field fields[STORE_FIELDS_MAX];
+        unsigned count;
+};
+
+/* @user as given in the options. Leaves what it does not understand without fields. */
+typedef void (*store_describe_cb)(enum store_table table, struct store_key key, struct bytes value,
+    struct store_description *ret_description, void *user);
+
 struct store_options {
-        const char *path;
+        const char *path; /* of a database: its URI, or host:port */
         enum store_mode mode;
         const char *recorder; /* of a new store; an existing one must have the same (NULL: any) */
+        const char *uuid;     /* likewise (NULL: a new one is made) */
         size_t map_size;      /* 0: the default */
+
+        /* of a database: */
+        const char *database; /* where the URI names none */
+        const char *password; /* where the URI names a user without one; NULL: none */
+        const char *identity; /* whose lease may be taken over at once (NULL: nobody's) */
+        store_describe_cb describe_cb; /* may be NULL */
+        void *user;
 };
 
 struct store_ops {
         const char *name;
+        /* A place on this machine changes in one step, and is read as of one moment. A database
+         * (false) takes what a commit holds piece by piece, each whole: first what was added, then
+         * the rest in its order; a reading transaction sees what is there at each call, a writing
+         * one not its own changes. What a failed commit has left is completed by the same again. */
+        bool atomic;
 
         /* Open or (STORE_WRITE) create. The handle is the caller's until close.
          *   ERR_NOT_FOUND no store at that path     ERR_BUSY    another writer holds it
@@ -94,6 +135,11 @@ struct store_ops {
         const char *(*uuid)(struct store *store);
         const char *(*recorder)(struct store *store);
 
+        /* The recorders that have a store at @options->path, ascending: of a folder one, of a
+         * database any number. Free each, then the list. Errors as open's. */
+        int (*recorders)(const struct store_options *options, char ***ret_names, size_t *ret_count,
+            struct error *error);
+
         /* The days that exist, ascending. Free with free(). */
         int (*days)(struct store *store, uint32_t **ret_days, size_t *ret_count);
 
@@ -103,6 +149,10 @@ struct store_ops {
         int (*begin)(struct store *store, uint32_t place, bool write, struct store_txn *ret_txn,
             struct error *error);
         void (*put)(struct store_txn *txn, enum store_table table, struct store_key key,
+            struct bytes value);
+        /* The same of what never changes: a key that is there must hold that value, else the code
+         * is ERR_CORRUPT. To be told again what is there already is no error. */
+        void (*add)(struct store_txn *txn, enum store_table table, struct store_key key,
             struct bytes value);
         /* Delete keys in [from, to]. Adds the size of the values to *@ret_bytes where it is given.
          */
@@ -142,7 +192,14 @@ struct store {
 };
 
 extern const struct store_ops store_lmdb;
+extern const struct store_ops store_mongo; /* in a library of its own: see store_mongo_load */
 extern const struct store_ops store_memory; /* @path is only a name: same name, same content */
+
+/* store_mongo from the module beside the program: its libraries cost 5 ms at each start, which only
+ * those pay who ask for a database. NULL: @error names the module that is missing. */
+const struct store_ops *store_mongo_load(struct error *error);
+/* Anything else of that module by its name, or NULL. */
+void *store_module_symbol(const char *name, struct error *error);
 
 /* Big-endian form of a key, as it stands in files. */
 #define STORE_KEY_SIZE 20

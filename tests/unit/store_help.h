@@ -70,10 +70,21 @@ static inline struct bytes text(const char *words)
         return (struct bytes){(const uint8_t *)words, strlen(words)};
 }
 
+/* Where a store of @ops goes: into the test's folder, or into a database that is named like it. */
+static inline struct store_options options_of(const struct store_ops *ops, enum store_mode mode)
+{
+        struct store_options options = {.path = path, .mode = mode};
+        if (!ops->atomic) {
+                options.path = getenv("TEST_MONGODB_URI");
+                options.database = folder + sizeof("/tmp/") - 1;
+        }
+        return options;
+}
+
 static inline int store_try(const struct store_ops *ops, enum store_mode mode,
     struct store **ret_store, struct error *error)
 {
-        struct store_options options = {.path = path, .mode = mode};
+        struct store_options options = options_of(ops, mode);
         return ops->open(ret_store, &options, error);
 }
 

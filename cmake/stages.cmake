@@ -67,4 +67,8 @@ function(oblogger_mongo)
         add_library(oblogger_mongo MODULE ${sources})
         target_link_libraries(oblogger_mongo PRIVATE oblogger_flags mongo::mongoc_shared PkgConfig::XXHASH)
         set_target_properties(oblogger_mongo PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+        # what of ship/ writes documents of its own
+        file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ship/legacy*.c)
+        add_library(ob_legacy STATIC ${sources})
+        target_link_libraries(ob_legacy PUBLIC ob_ship ob_mongo ob_recon PRIVATE mongo::mongoc_shared)
 endfunction()

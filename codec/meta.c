@@ -1,5 +1,6 @@
 #include "codec/meta.h"
 
+#include "base/clock.h"
 #include "codec/varint.h"
 
 /* Check the version byte that every record begins with. */
@@ -238,6 +239,43 @@ int archive_read(struct bytes in, struct archive_record *ret_archive)
                 return ERR_CORRUPT;
         *ret_archive = archive;
         return 0;
+}
+
+void sink_write(struct buffer *out, const struct sink_record *sink)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_varint(out, sink->day);
+        write_varint(out, sink->position);
+        write_signed(out, sink->until_ns);
+}
+
+int sink_read(struct bytes in, struct sink_record *ret_sink)
+{
+        struct byte_reader reader;
+        struct sink_record sink;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        uint64_t day = read_varint(&reader);
+        sink.day = (uint32_t)day;
+        sink.position = read_varint(&reader);
+        sink.until_ns = read_signed(&reader);
+        if (meta_end(&reader) || day > UINT32_MAX)
+                return ERR_CORRUPT;
+        *ret_sink = sink;
+        return 0;
+}
+
+struct gap_record gap_of_pruned(const struct mark_record *mark, uint32_t day)
+{
+        return (struct gap_record){.cause = GAP_PRUNED,
+            .epoch = mark->epoch,
+            .from_time_ns = mark->events ? mark->first_event_time_ns : day_start_ns(day),
+            .from_position = mark->first_position,
+            .to_id = mark->last_id,
+            .to_time_ns = mark->recorded_until_ns,
+            .to_receive_ns = mark->recorded_until_receive_ns,
+            .to_position = mark->next_position};
 }
 
 void symbol_record_write(struct buffer *out, const struct symbol_record *record)

@@ -98,6 +98,13 @@ struct archive_record {
         int64_t images, image_bytes, change_bytes;
 };
 
+/* How far a stream was copied into another store. */
+struct sink_record {
+        uint32_t day;      /* all before it, and in it ... */
+        uint64_t position; /* ... all before this, is there */
+        int64_t until_ns;  /* recorded_until_receive_ns of what is there */
+};
+
 /* What an exchange said of a symbol, from one moment until the next record of it. Decimals are
  * texts as the exchange writes them; an empty text is unknown. */
 struct symbol_record {
@@ -123,10 +130,15 @@ void mark_write(struct buffer *out, const struct mark_record *mark);
 int mark_read(struct bytes in, struct mark_record *ret_mark);
 void archive_write(struct buffer *out, const struct archive_record *archive);
 int archive_read(struct bytes in, struct archive_record *ret_archive);
+void sink_write(struct buffer *out, const struct sink_record *sink);
+int sink_read(struct bytes in, struct sink_record *ret_sink);
 void symbol_record_write(struct buffer *out, const struct symbol_record *record);
 int symbol_record_read(struct bytes in, struct symbol_record *ret_record);
 /* Do both say the same of the same symbol, whenever that was? */
 bool symbol_record_same(const struct symbol_record *a, const struct symbol_record *b);
+
+/* What dropping a day leaves of a stream: what its mark says, as a gap. */
+struct gap_record gap_of_pruned(const struct mark_record *mark, uint32_t day);
 
 const char *gap_cause_name(unsigned cause);
 const char *stream_kind_name(unsigned kind);

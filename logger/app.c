@@ -9,12 +9,16 @@
 #include "base/decimal.h"
 #include "base/log.h"
 #include "logger/keep.h"
+#include "ship/ship.h"
+#include "store/layout.h"
+#include "store/mongo_client.h"
 #include "venue/net.h"
 #include "venue/sign.h"
 
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
 #define CLOSE_WAIT_NS (5 * NS_PER_S)
+#define SHIP_WAIT_NS (5 * NS_PER_S)
 #define REFRESH_SHARE 5 /* re-images take at most a fifth of the REST budget */
 
 static void wake_cb(void *user)
@@ -147,6 +151,44 @@ static int check_files(struct settings *settings, struct error *error)
         return 0;
 }
 
+static const char *text_or_null(const struct settings *settings, const char *name)
+{
+        const char *text = settings_text(settings, name);
+        return *text ? text : NULL;
+}
+
+/* Is the address one? Nothing is connected. */
+static int check_sink(const struct settings *settings, struct error *error)
+{
+        struct mongo_options options = {.uri = text_or_null(settings, "MONGODB_ENDPOINT"),
+            .password = text_or_null(settings, "MONGODB_PASSWORD"),
+            .database = settings_text(settings, "MONGODB_DATABASE")};
+        struct mongo *mongo;
+        struct error why;
+        if (!options.uri)
+                return 0;
+        if (mongo_open(&mongo, &options, &why))
+                return error_set(error, ERR_USAGE,
+                    "MONGODB_ENDPOINT=(not shown): %s; allowed is host:port or a mongodb:// URI",
+                    why.text);
+        mongo_close(mongo);
+        return 0;
+}
+
+/* What is there to be shipped, and where to; without a sink nothing waits for one. */
+static int open_sink(struct app *app, struct error *error)
+{
+        const struct settings *settings = app->settings;
+        struct shipper_options options = {.path = settings_text(settings, "STORE"),
+            .ops = &store_mongo,
+            .sink = {.path = text_or_null(settings, "MONGODB_ENDPOINT"),
+                .database = settings_text(settings, "MONGODB_DATABASE"),
+                .password = text_or_null(settings, "MONGODB_PASSWORD"),
+                .recorder = settings_text(settings, "RECORDER")}};
+        return options.sink.path ? shipper_open(&app->shipper, &options, error)
+                                 : shipper_forget(options.path, SINK_MONGODB, error);
+}
+
 static void app_forget_symbols(struct app *app)
 {
         for (size_t i = 0; i < app->site_count; i++) {
@@ -186,6 +228,7 @@ int app_check(struct settings *settings, struct error *error)
         struct app app = {0};
         app_read_settings(&app, settings);
         int code = check_files(settings, error);
+        code = code ? code : check_sink(settings, error);
         if (!code)
                 code = add_symbols(&app, error);
         app_forget_symbols(&app);
@@ -209,7 +252,7 @@ static int open_store(struct app *app, struct error *error)
         unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
         if (!code && keep)
                 code = keeper_open(&app->keeper, options.path, keep, error);
-        return code;
+        return code ? code : open_sink(app, error);
 }
 
 static int open_network(struct app *app, struct error *error)
@@ -247,6 +290,7 @@ int app_open(struct app *app, struct settings *settings, struct error *error)
         app_read_settings(app, settings);
         app->parser = json_new();
         int code = check_files(settings, error);
+        code = code ? code : check_sink(settings, error);
         if (!code)
                 code = add_symbols(app, error);
         if (!code)
@@ -397,7 +441,8 @@ int app_close(struct app *app, struct error *error)
         keeper_close(app->keeper);
         if (app->recorder)
                 code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
-        if (app->store)
+        shipper_close(app->shipper, SHIP_WAIT_NS);
+        if (app->store) /* only now another program may write there */
                 store_lmdb.close(app->store);
         app_forget_symbols(app);
         requests_free(app);

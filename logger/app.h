@@ -24,6 +24,7 @@
 struct app;
 struct site;
 struct keeper;
+struct shipper;
 
 struct held_image {
         bool there;
@@ -116,6 +117,7 @@ struct app {
         struct store *store;
         struct recorder *recorder;
         struct keeper *keeper;
+        struct shipper *shipper; /* NULL: no sink */
         struct feed *feed;
         struct rest *rest;
         struct json_parser *parser;

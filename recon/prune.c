@@ -22,14 +22,7 @@ static int pruned_gap(struct reader *reader, const struct recon_stream *stream, 
         ops->abort(&txn);
         if (code || mark.next_position == mark.first_position)
                 return code ? code : ERR_NOT_FOUND;
-        *ret_gap = (struct gap_record){.cause = GAP_PRUNED,
-            .epoch = mark.epoch,
-            .from_time_ns = mark.events ? mark.first_event_time_ns : day_start_ns(day),
-            .from_position = mark.first_position,
-            .to_id = mark.last_id,
-            .to_time_ns = mark.recorded_until_ns,
-            .to_receive_ns = mark.recorded_until_receive_ns,
-            .to_position = mark.next_position};
+        *ret_gap = gap_of_pruned(&mark, day);
         return 0;
 }
 

@@ -48,6 +48,17 @@ static inline struct store_key key_archive(uint32_t stream)
         return (struct store_key){stream, 1, 0};
 }
 
+enum sink_number {
+        SINK_MONGODB = 1,
+        SINK_LEGACY = 2, /* the older system's layout */
+};
+
+/* How far the stream was copied there. */
+static inline struct store_key key_sink(uint32_t stream, enum sink_number sink)
+{
+        return (struct store_key){stream, sink, 0};
+}
+
 static inline struct store_key key_note(int64_t time_ns)
 {
         return (struct store_key){0, time_ns, 0};

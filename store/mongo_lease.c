@@ -218,7 +218,7 @@ static int server_time_ms(struct mongo_store *self, int64_t *ret_ms, struct erro
 static int lease_claim(
     struct mongo_store *self, const struct recorder_document *document, struct error *error)
 {
-        int64_t now_ms;
+        int64_t now_ms = 0;
         bool ours = self->identity && !strcmp(self->identity, document->identity);
         if (!*document->holder || ours)
                 return lease_take(self, document->count, error);

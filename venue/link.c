@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "venue/backoff.h"
+#include "base/backoff.h"
 
 #define RETRY_MAX_NS INT64_C(30000000000)
 #define REFUSED_MAX_NS INT64_C(120000000000) /* what was refused will be refused again */

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "venue/backoff.h"
+#include "base/backoff.h"
 #include "venue/session_step.h"
 
 void session_init(struct session *session, enum venue_sync sync, int64_t refresh_period_ns,

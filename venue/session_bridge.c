@@ -1,5 +1,5 @@
 /* A book that is kept by ids: events wait for an image from REST that bridges to them. */
-#include "venue/backoff.h"
+#include "base/backoff.h"
 #include "venue/session_step.h"
 
 #define RETRY_MAX_NS INT64_C(60000000000)

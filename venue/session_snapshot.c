@@ -1,6 +1,6 @@
 /* A book whose stream brings it whole and then goes on without ids: nothing but a new snapshot
  * mends it, so whatever may be lost costs the book. */
-#include "venue/backoff.h"
+#include "base/backoff.h"
 #include "venue/session_step.h"
 
 #define AGAIN_MAX_NS INT64_C(60000000000)

@@ -1,7 +1,7 @@
 /* How long to wait before the next attempt: doubling, and half of it by chance, so that many who
  * failed together do not come back together. */
-#ifndef VENUE_BACKOFF_H
-#define VENUE_BACKOFF_H
+#ifndef BASE_BACKOFF_H
+#define BASE_BACKOFF_H
 
 #include <stdint.h>
 

@@ -1,0 +1,351 @@
+/* What lives long, in both stores: streams, the days that they have, what was pruned, symbols. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ship/internal.h"
+#include "store/layout.h"
+
+#define SYMBOLS_MAX 1000000
+
+/* ---- the source's streams ---- */
+
+static struct follow_stream *find_stream(const struct follow *follow, uint32_t number)
+{
+        for (size_t i = 0; i < follow->stream_count; i++) {
+                if (follow->streams[i].number == number)
+                        return &follow->streams[i];
+        }
+        return NULL;
+}
+
+const struct stream_name *follow_name(const struct follow *follow, uint32_t stream)
+{
+        const struct follow_stream *found = find_stream(follow, stream);
+        return found ? &found->name : NULL;
+}
+
+static bool next_day(struct store_txn *meta, uint32_t number, uint32_t from, uint32_t *ret_day)
+{
+        const struct store_ops *ops = meta->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek(meta, STORE_DAYS, key_day(number, from), &cursor);
+        bool found = !code && cursor.key.stream == number && cursor.key.major >= 0 &&
+            cursor.key.major < UINT32_MAX;
+        if (found)
+                *ret_day = (uint32_t)cursor.key.major;
+        ops->done(&cursor);
+        return found;
+}
+
+bool follow_next_day(struct follow *follow, uint32_t number, uint32_t from, uint32_t *ret_day)
+{
+        struct store *source = follow->options.source;
+        struct store_txn meta;
+        if (source->ops->begin(source, STORE_META, false, &meta, NULL))
+                return false;
+        bool found = next_day(&meta, number, from, ret_day);
+        source->ops->abort(&meta);
+        return found;
+}
+
+/* Has @store a mark of the stream in that day? */
+static bool has_mark(
+    struct store *store, uint32_t number, uint32_t day, struct mark_record *ret_mark)
+{
+        struct store_txn txn;
+        struct bytes value;
+        if (store->ops->begin(store, day, false, &txn, NULL))
+                return false;
+        bool has = !store->ops->get(&txn, STORE_MARKS, key_mark(number), &value) &&
+            !mark_read(value, ret_mark);
+        store->ops->abort(&txn);
+        return has;
+}
+
+/* It has, once there is a mark of it in a later one. */
+bool follow_day_is_over(struct follow *follow, uint32_t number, uint32_t day)
+{
+        struct mark_record mark;
+        while (follow_next_day(follow, number, day + 1, &day)) {
+                if (has_mark(follow->options.source, number, day, &mark))
+                        return true;
+        }
+        return false;
+}
+
+/* Where to begin: the day that the source remembers, if the target has that one; else the first. */
+static void first_day(struct follow *follow, struct store_txn *meta, struct follow_stream *stream)
+{
+        struct bytes value;
+        struct sink_record sink;
+        struct mark_record mark;
+        uint32_t day = UINT32_MAX;
+        unsigned number = follow->options.sink;
+        if (number &&
+            !meta->store->ops->get(meta, STORE_SINKS, key_sink(stream->number, number), &value) &&
+            !sink_read(value, &sink) && sink.day >= follow->options.from_day &&
+            has_mark(follow->options.target, stream->number, sink.day, &mark))
+                day = sink.day;
+        else if (!next_day(meta, stream->number, follow->options.from_day, &day))
+                day = UINT32_MAX;
+        stream->state = (struct follow_state){.day = day};
+}
+
+static void learn_stream(
+    struct follow *follow, struct store_txn *meta, uint32_t number, const struct stream_name *name)
+{
+        struct follow_stream *stream = find_stream(follow, number);
+        if (follow->options.wants_cb && !follow->options.wants_cb(name, follow->options.user))
+                return;
+        if (!stream) {
+                follow->streams = memory_resize(
+                    follow->streams, (follow->stream_count + 1) * sizeof(struct follow_stream));
+                stream = &follow->streams[follow->stream_count++];
+                *stream = (struct follow_stream){.number = number, .state = {.day = UINT32_MAX}};
+        }
+        stream->renamed |= stream->name.sequenced != name->sequenced || !*stream->name.symbol;
+        stream->name = *name;
+        if (stream->state.day == UINT32_MAX)
+                first_day(follow, meta, stream);
+}
+
+int follow_learn(struct follow *follow, struct error *error)
+{
+        struct store *source = follow->options.source;
+        const struct store_ops *ops = source->ops;
+        struct store_txn meta;
+        struct store_cursor cursor;
+        int code = ops->begin(source, STORE_META, false, &meta, error);
+        if (code)
+                return code;
+        code = ops->seek(&meta, STORE_STREAMS, key_stream(0), &cursor);
+        while (!code) {
+                struct stream_name name;
+                code = stream_name_read(cursor.value, &name);
+                if (!code)
+                        learn_stream(follow, &meta, cursor.key.stream, &name);
+                code = code ? code : ops->next(&cursor);
+        }
+        ops->done(&cursor);
+        ops->abort(&meta);
+        return code == ERR_NOT_FOUND
+            ? 0
+            : error_set(error, code, "the list of streams cannot be read: %s", error_name(code));
+}
+
+/* ---- what the target is told ---- */
+
+static void put_gap(
+    struct store_txn *target, uint32_t number, uint32_t day, const struct gap_record *gap)
+{
+        struct buffer value;
+        buffer_init(&value, 4096);
+        gap_write(&value, gap);
+        target->store->ops->put(target, STORE_PRUNED, key_day(number, day), buffer_bytes(&value));
+        buffer_deinit(&value);
+}
+
+/* Days that the source has pruned, unless the target has them still. */
+static int tell_pruned(struct follow *follow, struct follow_stream *stream,
+    struct store_txn *source, struct store_txn *target)
+{
+        const struct store_ops *ops = source->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek(source, STORE_PRUNED, key_day(stream->number, 0), &cursor);
+        while (!code && cursor.key.stream == stream->number) {
+                struct mark_record mark;
+                uint32_t day = (uint32_t)cursor.key.major;
+                if (!has_mark(follow->options.target, stream->number, day, &mark))
+                        target->store->ops->put(target, STORE_PRUNED, cursor.key, cursor.value);
+                code = ops->next(&cursor);
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* Days that are not wanted: the target says that it has not got them. */
+static void tell_unwanted(struct follow *follow, struct follow_stream *stream,
+    struct store_txn *source, struct store_txn *target)
+{
+        uint32_t day = 0;
+        for (; next_day(source, stream->number, day, &day); day++) {
+                struct mark_record whole, there;
+                if (day_is_wanted(follow, day) ||
+                    !has_mark(follow->options.source, stream->number, day, &whole) ||
+                    has_mark(follow->options.target, stream->number, day, &there) ||
+                    whole.next_position == whole.first_position)
+                        continue;
+                struct gap_record gap = gap_of_pruned(&whole, day);
+                put_gap(target, stream->number, day, &gap);
+        }
+}
+
+static int tell_stream(struct follow *follow, struct follow_stream *stream,
+    struct store_txn *source, struct store_txn *target)
+{
+        const struct store_ops *ops = target->store->ops;
+        struct buffer name;
+        int code = 0;
+        if (stream->renamed) {
+                buffer_init(&name, 4096);
+                stream_name_write(&name, &stream->name);
+                ops->put(target, STORE_STREAMS, key_stream(stream->number), buffer_bytes(&name));
+                buffer_deinit(&name);
+        }
+        if (!stream->pruned) {
+                code = tell_pruned(follow, stream, source, target);
+                tell_unwanted(follow, stream, source, target);
+        }
+        if (stream->state.day != UINT32_MAX && !stream->state.told) {
+                struct store_key key = key_day(stream->number, stream->state.day);
+                ops->put(target, STORE_DAYS, key, (struct bytes){0});
+                ops->erase(target, STORE_PRUNED, key, key, NULL);
+        }
+        return code;
+}
+
+static bool symbol_is_wanted(const struct follow *follow, const struct symbol_record *record)
+{
+        for (size_t i = 0; i < follow->stream_count; i++) {
+                const struct stream_name *name = &follow->streams[i].name;
+                if (!strcmp(name->exchange, record->exchange) &&
+                    !strcmp(name->symbol, record->symbol))
+                        return true;
+        }
+        return false;
+}
+
+static int64_t *newest_symbol(struct follow *follow, uint32_t number)
+{
+        if (number >= follow->symbol_count) {
+                size_t count = number + 64;
+                follow->symbols = memory_resize(follow->symbols, count * sizeof(int64_t));
+                for (size_t i = follow->symbol_count; i < count; i++)
+                        follow->symbols[i] = INT64_MIN;
+                follow->symbol_count = count;
+        }
+        return &follow->symbols[number];
+}
+
+static int tell_symbols(
+    struct follow *follow, struct store_txn *source, struct store_txn *target, bool *ret_news)
+{
+        const struct store_ops *ops = source->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek(source, STORE_SYMBOLS, key_symbol(0, INT64_MIN), &cursor);
+        while (!code && cursor.key.stream < SYMBOLS_MAX) {
+                struct symbol_record record;
+                int64_t *newest = newest_symbol(follow, cursor.key.stream);
+                if (cursor.key.major > *newest && !symbol_record_read(cursor.value, &record) &&
+                    (!follow->options.wants_cb || symbol_is_wanted(follow, &record))) {
+                        target->store->ops->put(target, STORE_SYMBOLS, cursor.key, cursor.value);
+                        *newest = cursor.key.major;
+                        *ret_news = true;
+                }
+                code = ops->next(&cursor);
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+static bool stream_has_news(const struct follow_stream *stream)
+{
+        return stream->renamed || !stream->pruned ||
+            (stream->state.day != UINT32_MAX && !stream->state.told);
+}
+
+static int tell_all(
+    struct follow *follow, struct store_txn *source, struct store_txn *target, bool *ret_news)
+{
+        int code = 0;
+        for (size_t i = 0; i < follow->stream_count && !code; i++) {
+                struct follow_stream *stream = &follow->streams[i];
+                if (!stream_has_news(stream))
+                        continue;
+                code = tell_stream(follow, stream, source, target);
+                *ret_news = true;
+        }
+        return code ? code : tell_symbols(follow, source, target, ret_news);
+}
+
+static void all_is_told(struct follow *follow)
+{
+        for (size_t i = 0; i < follow->stream_count; i++) {
+                struct follow_stream *stream = &follow->streams[i];
+                stream->renamed = false;
+                stream->pruned = stream->state.told = true;
+        }
+}
+
+int follow_tell(struct follow *follow, struct error *error)
+{
+        struct store *source = follow->options.source, *target = follow->options.target;
+        struct store_txn from, to;
+        bool news = false;
+        int code = source->ops->begin(source, STORE_META, false, &from, error);
+        if (code)
+                return code;
+        code = target->ops->begin(target, STORE_META, true, &to, error);
+        if (code) {
+                source->ops->abort(&from);
+                return code;
+        }
+        code = tell_all(follow, &from, &to, &news);
+        source->ops->abort(&from);
+        if (code || !news) {
+                target->ops->abort(&to);
+                return error_set(
+                    error, code, "streams and symbols cannot be read: %s", error_name(code));
+        }
+        code = target->ops->commit(&to, error);
+        if (code)
+                follow->symbol_count = 0; /* none of them is known to be there */
+        else
+                all_is_told(follow);
+        return code;
+}
+
+/* ---- how much is behind ---- */
+
+static void count_stream(struct follow *follow, struct follow_stream *stream)
+{
+        const struct mark_record *there = &stream->state.mark;
+        uint64_t events = 0, bytes = 0;
+        int64_t behind_ns = 0;
+        uint32_t day = stream->state.day;
+        while (day != UINT32_MAX && follow_next_day(follow, stream->number, day, &day) &&
+            day_is_wanted(follow, day)) {
+                struct mark_record mark;
+                bool begun = day == stream->state.day && stream->state.begun;
+                if (has_mark(follow->options.source, stream->number, day, &mark)) {
+                        uint64_t size = mark.image_bytes + mark.change_bytes;
+                        uint64_t size_there = there->image_bytes + there->change_bytes;
+                        events += mark.events - (begun ? there->events : 0);
+                        bytes += begun && size_there > size ? 0 : size - (begun ? size_there : 0);
+                        behind_ns += begun
+                            ? mark.recorded_until_receive_ns - there->recorded_until_receive_ns
+                            : mark.recorded_until_ns - mark.first_event_time_ns;
+                }
+                day++;
+        }
+        stream->events_behind = events;
+        stream->bytes_behind = bytes;
+        stream->behind_ns = events && behind_ns > 0 ? behind_ns : 0;
+}
+
+void follow_count(struct follow *follow)
+{
+        struct follow_stats *stats = &follow->stats;
+        stats->events_behind = stats->bytes_behind = 0;
+        stats->behind_ns = 0;
+        for (size_t i = 0; i < follow->stream_count; i++) {
+                struct follow_stream *stream = &follow->streams[i];
+                count_stream(follow, stream);
+                stats->events_behind += stream->events_behind;
+                stats->bytes_behind += stream->bytes_behind;
+                if (stream->behind_ns > stats->behind_ns)
+                        stats->behind_ns = stream->behind_ns;
+        }
+        follow->counted_ns = clock_mono_ns();
+}

@@ -17,4 +17,5 @@ install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS oblogger_mongo LIBRARY DESTINATION lib/oblogger) # where obrebuild looks
 install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES README.md LICENSE vars.env.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs schema DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs schema DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING
+        PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json" PATTERN "*.js")

@@ -345,6 +345,18 @@ static bool anything_left(const struct app *app)
         return false;
 }
 
+/* How far the database is behind, for the status line. */
+static void append_sink(const struct app *app, char *line, size_t size)
+{
+        size_t used = strlen(line);
+        if (!app->shipper || used >= size)
+                return;
+        struct shipper_stats stats = shipper_stats(app->shipper);
+        snprintf(line + used, size - used, "  MongoDB %s%" PRIu64 " events, %" PRIu64 " s behind",
+            stats.state == SHIPPER_SHIPPING ? "" : "waits, ", stats.events_behind,
+            (uint64_t)(stats.behind_ns / NS_PER_S));
+}
+
 static void show_status(struct app *app)
 {
         char line[256], bid_text[DECIMAL_TEXT_SIZE], ask_text[DECIMAL_TEXT_SIZE];
@@ -375,6 +387,7 @@ static void show_status(struct app *app)
                 snprintf(line + size, sizeof(line) - (size_t)size, "  %s %s / %s", shown->symbol,
                     bid_text, ask_text);
         }
+        append_sink(app, line, sizeof(line));
         log_status(line);
 }
 

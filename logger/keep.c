@@ -28,20 +28,23 @@ static int prune(struct keeper *keeper, struct error *error)
         struct reader reader;
         struct store_options options = {.path = keeper->path, .mode = STORE_MANAGE};
         uint32_t today = day_of_time(clock_wall_ns());
-        size_t dropped = 0;
+        struct prune_result result = {0};
         int code = store_lmdb.open(&store, &options, error);
         if (code)
                 return code;
         code = reader_open(&reader, store, error);
         if (!code) {
                 uint32_t keep = keeper->days - 1; /* today is one of them */
-                code = recon_prune(&reader, today > keep ? today - keep : 0, &dropped, error);
+                code = recon_prune(&reader, today > keep ? today - keep : 0, &result, error);
                 reader_close(&reader);
         }
         store_lmdb.close(store);
-        if (dropped)
-                log_info(
-                    "store: %zu days older than %u dropped (STORE_KEEP)", dropped, keeper->days);
+        if (result.dropped)
+                log_info("store: %zu days older than %u dropped (STORE_KEEP)", result.dropped,
+                    keeper->days);
+        if (result.awaited)
+                log_warning("store: %zu days older than %u stay: they are not in MongoDB yet",
+                    result.awaited, keeper->days);
         return code;
 }
 

@@ -458,10 +458,13 @@ static int archive_from(struct archive *archive, struct frame_cursor *cursor, st
         if (code && code != ERR_NOT_FOUND)
                 return code;
         frame_done(cursor);
+        bool wanted = run_is_wanted(&archive->run, archive->options);
         if (archive->run.count)
                 position = archive->run.frames[archive->run.count - 1].position;
-        code =
-            run_is_wanted(&archive->run, archive->options) ? archive_run(archive, day, error) : 0;
+        if (wanted) /* a copy that has a part of the run needs the rest as it is */
+                wanted = !recon_is_awaited(archive->reader, archive->stream,
+                    archive->run.frames[0].position + 1, position + 1);
+        code = wanted ? archive_run(archive, day, error) : 0;
         return code
             ? code
             : frame_seek(cursor, archive->reader, archive->stream, day, position + 1, false);

@@ -59,6 +59,10 @@ bool gap_spans(const struct gap_list *gaps, uint64_t from_position, uint64_t to_
 bool epoch_is_scale(
     struct reader *reader, const struct recon_stream *stream, size_t day, uint32_t epoch);
 
+/* Does somebody who copies the stream elsewhere stand in [@from, @to), by positions? */
+bool recon_is_awaited(
+    struct reader *reader, const struct recon_stream *stream, uint64_t from, uint64_t to);
+
 bool day_has_events_after(
     struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "recon/internal.h"
 #include "store/layout.h"
 
 /* What the stream had in that day, as a gap. ERR_NOT_FOUND: nothing. */
@@ -75,19 +76,39 @@ static bool day_is_in_use(const struct reader *reader, uint32_t day)
         return false;
 }
 
-int recon_prune(struct reader *reader, uint32_t limit, size_t *ret_dropped, struct error *error)
+/* Is a stream's part of the day not everywhere yet where it is copied to? */
+static bool day_is_awaited(struct reader *reader, uint32_t day)
+{
+        for (size_t i = 0; i < reader->stream_count; i++) {
+                struct mark_record mark;
+                struct error error;
+                const struct recon_stream *stream = &reader->streams[i];
+                if (!day_mark(reader->store, stream->number, day, &mark, &error) &&
+                    mark.next_position > mark.first_position &&
+                    recon_is_awaited(reader, stream, 0, mark.next_position))
+                        return true;
+        }
+        return false;
+}
+
+int recon_prune(
+    struct reader *reader, uint32_t limit, struct prune_result *ret_result, struct error *error)
 {
         uint32_t *days;
         size_t count;
         int code = reader->store->ops->days(reader->store, &days, &count);
         if (code)
                 return error_set(error, code, "the days of the store cannot be listed");
-        *ret_dropped = 0;
+        *ret_result = (struct prune_result){0};
         for (size_t i = 0; i + 1 < count && days[i] < limit && !code; i++) {
                 if (day_is_in_use(reader, days[i]))
                         continue;
+                if (day_is_awaited(reader, days[i])) {
+                        ret_result->awaited++;
+                        continue;
+                }
                 code = prune_day(reader, days[i], error);
-                *ret_dropped += !code;
+                ret_result->dropped += !code;
         }
         free(days);
         return code;

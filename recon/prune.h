@@ -4,8 +4,15 @@
 
 #include "recon/recon.h"
 
-/* Drop the days before day @limit, never the newest one. The store must be open to manage or write.
- * The marks are on disk before anything is dropped. ERR_IO, ERR_CORRUPT, ERR_FULL. */
-int recon_prune(struct reader *reader, uint32_t limit, size_t *ret_dropped, struct error *error);
+struct prune_result {
+        size_t dropped;
+        size_t awaited; /* kept: they are not everywhere yet where the store is copied to */
+};
+
+/* Drop the days before day @limit, never the newest one, nor one that is still to be copied. The
+ * store must be open to manage or write. The marks are on disk before anything is dropped. ERR_IO,
+ * ERR_CORRUPT, ERR_FULL. */
+int recon_prune(
+    struct reader *reader, uint32_t limit, struct prune_result *ret_result, struct error *error);
 
 #endif

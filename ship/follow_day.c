@@ -277,12 +277,27 @@ static bool says_news(const struct mark_record *now, const struct mark_record *b
         return !same_mark(&a, &b);
 }
 
-/* Were frames coded anew that are there already? Then the two would not go together. */
+/* Does what comes next go on in a segment that is there in part? */
+static bool goes_on(struct store_txn *source, const struct follow_stream *stream)
+{
+        const struct store_ops *ops = source->store->ops;
+        struct store_cursor cursor;
+        struct frame_info info;
+        uint64_t next = stream->staged.next;
+        int code = ops->seek(source, STORE_FRAMES, key_position(stream->number, next), &cursor);
+        bool on = !code && cursor.key.stream == stream->number &&
+            !frame_peek(cursor.value, &info) && info.kind != FRAME_HEADLESS && info.segment < next;
+        ops->done(&cursor);
+        return on;
+}
+
+/* Were frames coded anew that are there already? What follows in their segment would not go with
+ * them. */
 static bool was_recoded(struct store_txn *source, const struct follow_stream *stream)
 {
         const struct follow_state *state = &stream->staged;
         struct bytes value;
-        if (!state->last_known)
+        if (!state->last_known || !goes_on(source, stream))
                 return false;
         int code = source->store->ops->get(
             source, STORE_FRAMES, key_position(stream->number, state->last), &value);

@@ -74,18 +74,29 @@ bool follow_day_is_over(struct follow *follow, uint32_t number, uint32_t day)
         return false;
 }
 
-/* Where to begin: the day that the source remembers, if the target has that one; else the first. */
+/* Did the target ever have the stream's day? What tells so outlives the day itself there. */
+static bool knows_day(struct store *store, uint32_t number, uint32_t day)
+{
+        struct store_txn meta;
+        struct bytes value;
+        if (store->ops->begin(store, STORE_META, false, &meta, NULL))
+                return false;
+        bool knows = !store->ops->get(&meta, STORE_DAYS, key_day(number, day), &value);
+        store->ops->abort(&meta);
+        return knows;
+}
+
+/* Where to begin: the day that the source remembers, if the target knows it; else the first. */
 static void first_day(struct follow *follow, struct store_txn *meta, struct follow_stream *stream)
 {
         struct bytes value;
         struct sink_record sink;
-        struct mark_record mark;
         uint32_t day = UINT32_MAX;
         unsigned number = follow->options.sink;
         if (number &&
             !meta->store->ops->get(meta, STORE_SINKS, key_sink(stream->number, number), &value) &&
             !sink_read(value, &sink) && sink.day >= follow->options.from_day &&
-            has_mark(follow->options.target, stream->number, sink.day, &mark))
+            knows_day(follow->options.target, stream->number, sink.day))
                 day = sink.day;
         else if (!next_day(meta, stream->number, follow->options.from_day, &day))
                 day = UINT32_MAX;

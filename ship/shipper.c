@@ -1,3 +1,4 @@
+/* The thread of ship.h: opens both ends, steps, waits, tells, and keeps what it knows. */
 #include "ship/ship.h"
 
 #include <inttypes.h>

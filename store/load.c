@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "store/internal.h"
+#include "store/legacy.h"
 
 #define MODULE "oblogger_mongo.so"
 
@@ -38,4 +39,9 @@ void *store_module_symbol(const char *name, struct error *error)
 const struct store_ops *store_mongo_load(struct error *error)
 {
         return store_module_symbol("store_mongo", error);
+}
+
+const struct legacy_ops *legacy_load(struct error *error)
+{
+        return store_module_symbol("legacy_mongo", error);
 }

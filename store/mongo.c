@@ -93,10 +93,15 @@ static int open_recorder(
         store_info_make(&none, &lease, NULL); /* for its random text */
         snprintf(self->holder, sizeof(self->holder), "%s", lease.uuid);
         mongo_recorder_id(self->info.recorder, self->recorder_id);
+        code = mongo_recorder_open(self, options, error);
+        if (code)
+                return code;
         if (options->mode == STORE_WRITE)
                 code = mongo_schema_apply(self->mongo, error);
-        code = code ? code : mongo_recorder_open(self, options, error);
-        return code ? code : open_info(self, &chosen, error);
+        code = code ? code : open_info(self, &chosen, error);
+        if (code && options->mode == STORE_WRITE)
+                mongo_lease_release(self);
+        return code;
 }
 
 static void mongo_store_free(struct mongo_store *self)

@@ -320,6 +320,31 @@ void mongo_bulk_delete(struct mongo_bulk *bulk, const bson_t *filter)
                 bulk->refused = why;
 }
 
+/* The first document that was refused, and the server's word on it, where it tells one. */
+static void tell_refused(const bson_t *reply, struct error *error)
+{
+        bson_iter_t iter, path;
+        size_t size = error ? strlen(error->text) : 0;
+        bool more = error && bson_iter_init(&iter, reply) &&
+            bson_iter_find_descendant(&iter, "writeErrors.0", &path);
+        uint32_t length = 0;
+        const uint8_t *data = NULL;
+        bson_t first;
+        if (!more || !BSON_ITER_HOLDS_DOCUMENT(&path))
+                return;
+        bson_iter_document(&path, &length, &data);
+        if (!bson_init_static(&first, data, length) || !bson_iter_init(&iter, &first) ||
+            !bson_iter_find_descendant(&iter, "errInfo", &path) || !BSON_ITER_HOLDS_DOCUMENT(&path))
+                return;
+        bson_iter_document(&path, &length, &data);
+        if (!bson_init_static(&first, data, length))
+                return;
+        char *text = bson_as_relaxed_extended_json(&first, NULL);
+        snprintf(error->text + size, sizeof(error->text) - size, ": %s", text ? text : "?");
+        bson_free(text);
+        text_make_printable(error->text);
+}
+
 /* Were inserts that met their _id all that went wrong? */
 static bool only_duplicates(const bson_t *reply)
 {
@@ -352,6 +377,8 @@ int mongo_bulk_run(struct mongo_bulk *bulk, bson_t *ret_reply, struct error *err
         } else if (!mongoc_bulk_operation_execute(bulk->bulk, ret_reply, &why)) {
                 code =
                     only_duplicates(ret_reply) ? MONGO_DUPLICATE : fail(bulk->mongo, &why, error);
+                if (code < 0)
+                        tell_refused(ret_reply, error);
         }
         mongoc_bulk_operation_destroy(bulk->bulk);
         mongoc_collection_destroy(bulk->collection);

@@ -221,19 +221,25 @@ static int send_added(struct store_txn *txn, struct error *error)
 
 /* ---- what does change ---- */
 
-static void erase_filter(
-    const struct store_txn *txn, const struct mongo_pending *pending, bson_t *filter)
+/* What stands in a range: in its own collection (@parts_of NULL), or the further parts of it. */
+static void erase_filter(const struct store_txn *txn, const struct mongo_pending *pending,
+    const char *parts_of, bson_t *filter)
 {
         const struct mongo_store *self = mongo_of(txn->store);
         char from[MONGO_ID_SIZE], to[MONGO_ID_SIZE];
+        char first[MONGO_ID_SIZE + 64], last[MONGO_ID_SIZE + 64];
+        const char *slash = parts_of ? "/" : "";
         bson_t range;
         mongo_key_id(self, txn->place, pending->key, from);
         mongo_key_id(self, txn->place, pending->to, to);
+        parts_of = parts_of ? parts_of : "";
+        snprintf(first, sizeof(first), "%s%s%s", parts_of, slash, from);
+        snprintf(last, sizeof(last), "%s%s%s%s", parts_of, slash, to, *slash ? "#:" : "");
         bson_init(filter);
         mongo_filter_place(self, txn->place, filter);
         BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &range);
-        BSON_APPEND_UTF8(&range, "$gte", from);
-        BSON_APPEND_UTF8(&range, "$lte", to);
+        BSON_APPEND_UTF8(&range, "$gte", first);
+        BSON_APPEND_UTF8(&range, "$lte", last);
         bson_append_document_end(filter, &range);
 }
 
@@ -248,19 +254,29 @@ static int send_bulk(struct mongo_bulk *bulk, struct error *error)
 static int send_erase(
     struct store_txn *txn, const struct mongo_pending *pending, struct error *error)
 {
+        struct mongo *mongo = mongo_of(txn->store)->mongo;
         const char *names[MONGO_PARTS_MAX];
         unsigned count = mongo_collections(pending->table, names);
-        bson_t filter;
         int code = 0;
-        erase_filter(txn, pending, &filter);
-        for (unsigned i = 0; i < count && !code; i++) {
+        for (unsigned i = 0; i < 2 * count && !code; i++) {
+                bool parts = i & 1;
+                bson_t filter;
                 struct mongo_bulk *bulk =
-                    mongo_bulk_begin(mongo_of(txn->store)->mongo, names[i], true);
+                    mongo_bulk_begin(mongo, parts ? "parts" : names[i / 2], true);
+                erase_filter(txn, pending, parts ? names[i / 2] : NULL, &filter);
                 mongo_bulk_delete(bulk, &filter);
                 code = send_bulk(bulk, error);
+                bson_destroy(&filter);
         }
-        bson_destroy(&filter);
         return code;
+}
+
+/* The document that this one replaces: by all that a sharded collection is cut by. */
+static void same_id(const struct store_txn *txn, const bson_t *document, bson_t *filter)
+{
+        bson_init(filter);
+        mongo_filter_place(mongo_of(txn->store), txn->place, filter);
+        BSON_APPEND_UTF8(filter, "_id", id_of(document));
 }
 
 /* The parts of what is put are replaced before it is. */
@@ -271,10 +287,10 @@ static int put_parts(struct store_txn *txn, const char *collection, const char *
         int code = 0;
         cut_parts(txn, collection, id, value, &parts);
         for (size_t i = 0; i < parts.count && !code; i++) {
-                bson_t filter = BSON_INITIALIZER;
+                bson_t filter;
                 struct mongo_bulk *bulk =
                     mongo_bulk_begin(mongo_of(txn->store)->mongo, "parts", true);
-                BSON_APPEND_UTF8(&filter, "_id", id_of(&parts.list[i].document));
+                same_id(txn, &parts.list[i].document, &filter);
                 mongo_bulk_replace(bulk, &filter, &parts.list[i].document);
                 code = send_bulk(bulk, error);
                 bson_destroy(&filter);
@@ -294,7 +310,7 @@ static int send_puts(struct store_txn *txn, size_t *at, struct error *error)
         for (; *at < own->count && !code; ++*at) {
                 const struct mongo_pending *pending = &own->pending[*at];
                 const char *collection;
-                bson_t document, filter = BSON_INITIALIZER;
+                bson_t document, filter;
                 if (pending->change == CHANGE_ADD)
                         continue;
                 if (pending->change == CHANGE_ERASE)
@@ -303,11 +319,11 @@ static int send_puts(struct store_txn *txn, size_t *at, struct error *error)
                 mongo_document_make(
                     self, txn->place, pending->table, pending->key, value, &document, &collection);
                 bool other = common && strcmp(common, collection) != 0;
+                same_id(txn, &document, &filter);
                 if (!other) {
                         common = collection;
                         bulk = bulk ? bulk : mongo_bulk_begin(self->mongo, collection, true);
                         code = put_parts(txn, collection, id_of(&document), value, error);
-                        BSON_APPEND_UTF8(&filter, "_id", id_of(&document));
                         mongo_bulk_replace(bulk, &filter, &document);
                 }
                 bson_destroy(&filter);

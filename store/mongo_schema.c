@@ -4,6 +4,7 @@
  * Asked for at each start; where all is as it should be nothing is changed. A server that refuses a
  * part (no rights, or it knows no validators) is no reason not to record: a line a cause, and on.
  * What is lost then is the server's own check of what is written, or the speed of reading. */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,25 +22,33 @@ extern const size_t mongo_schema_json_size;
 #define NAMESPACE_EXISTS 48 /* another logger was faster */
 #define CAUSES_MAX 16
 
-enum step {
-        STEP_VALIDATOR,
-        STEP_INDEX,
+enum part {
+        PART_VALIDATOR = 1,
+        PART_INDEX = 2,
 };
 
+/* By parts that are missing. */
 static const char *const without[] = {
-    [STEP_VALIDATOR] = "validators are not set: the server does not check what is written",
-    [STEP_INDEX] = "an index is missing: reading may take long",
+    [PART_VALIDATOR] = "validators are not set, so it does not check what is written",
+    [PART_INDEX] = "an index is missing, so that reading may take long",
+    [PART_VALIDATOR | PART_INDEX] = "validators and indexes are not set, so it does not check what "
+                                    "is written, and reading may take long",
+};
+
+/* What a server refused, by its code. */
+struct cause {
+        uint32_t code;
+        unsigned parts;
+        bool denied;
+        struct error why;
 };
 
 struct schema {
         struct mongo *mongo;
         struct error *error;
         bson_t listed; /* the answer to listCollections */
-        struct {
-                enum step step;
-                uint32_t code;
-        } told[CAUSES_MAX];
-        unsigned causes;
+        struct cause causes[CAUSES_MAX];
+        unsigned cause_count;
         unsigned collections_changed, indexes_made;
 };
 
@@ -75,18 +84,48 @@ static bool code_is_passing(uint32_t code)
         return false;
 }
 
-/* Is it the first time, of this step and code? */
-static bool cause_is_new(struct schema *schema, enum step step, uint32_t code)
+static void cause_note(struct schema *schema, enum part part, int code, const struct error *why)
 {
-        for (unsigned i = 0; i < schema->causes; i++) {
-                if (schema->told[i].step == step && schema->told[i].code == code)
-                        return false;
+        uint32_t server_code = mongo_server_code(schema->mongo);
+        unsigned i = 0;
+        while (i < schema->cause_count && schema->causes[i].code != server_code)
+                i++;
+        if (i == CAUSES_MAX)
+                return;
+        if (i == schema->cause_count) {
+                schema->causes[schema->cause_count++] =
+                    (struct cause){.code = server_code, .denied = code == ERR_DENIED, .why = *why};
         }
-        if (schema->causes == CAUSES_MAX)
-                return false;
-        schema->told[schema->causes].step = step;
-        schema->told[schema->causes++].code = code;
-        return true;
+        schema->causes[i].parts |= part;
+}
+
+/* Once a process: the agreement is asked for again after each loss of the connection. */
+static bool cause_is_new(uint32_t code)
+{
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        static uint32_t told[CAUSES_MAX];
+        static unsigned count;
+        unsigned i = 0;
+        pthread_mutex_lock(&lock);
+        while (i < count && told[i] != code)
+                i++;
+        bool fresh = i == count && count < CAUSES_MAX;
+        if (fresh)
+                told[count++] = code;
+        pthread_mutex_unlock(&lock);
+        return fresh;
+}
+
+static void tell_causes(const struct schema *schema)
+{
+        for (unsigned i = 0; i < schema->cause_count; i++) {
+                const struct cause *cause = &schema->causes[i];
+                if (cause_is_new(cause->code))
+                        log_warning("%s (code %u): %s%s", cause->why.text, cause->code,
+                            without[cause->parts],
+                            cause->denied ? "; schema/mongodb/apply.js does it with the rights"
+                                          : "");
+        }
 }
 
 /* After a command that failed with @code: is it the server's word that it will not do it? */
@@ -96,15 +135,12 @@ static bool is_refusal(const struct schema *schema)
         return server_code && !code_is_passing(server_code);
 }
 
-/* The same, with 0 for a refusal, which is told. */
-static int refused(struct schema *schema, enum step step, int code, const struct error *why)
+/* The same, with 0 for a refusal, which is kept to be told. */
+static int refused(struct schema *schema, enum part part, int code, const struct error *why)
 {
-        uint32_t server_code = mongo_server_code(schema->mongo);
         if (!is_refusal(schema))
                 return error_set(schema->error, code, "%s", why->text);
-        if (cause_is_new(schema, step, server_code))
-                log_warning("%s: %s (code %u)%s", why->text, without[step], server_code,
-                    code == ERR_DENIED ? ": run schema/mongodb/apply.js with the rights" : "");
+        cause_note(schema, part, code, why);
         return 0;
 }
 
@@ -211,7 +247,7 @@ static int apply_validator(struct schema *schema, const char *name, const bson_t
         int code = there ? 0 : run_with_validator(schema, "create", name, validator, &why);
         if (there || (code && mongo_server_code(schema->mongo) == NAMESPACE_EXISTS))
                 code = run_with_validator(schema, "collMod", name, validator, &why);
-        return code ? refused(schema, STEP_VALIDATOR, code, &why) : 0;
+        return code ? refused(schema, PART_VALIDATOR, code, &why) : 0;
 }
 
 static int64_t number_in(const bson_t *document, const char *name)
@@ -234,7 +270,7 @@ static int apply_index(struct schema *schema, const char *name, const bson_t *in
                 schema->indexes_made++;
         bson_destroy(&reply);
         bson_destroy(command);
-        return code ? refused(schema, STEP_INDEX, code, &why) : 0;
+        return code ? refused(schema, PART_INDEX, code, &why) : 0;
 }
 
 static int apply_collection(struct schema *schema, const bson_t *collection)
@@ -278,7 +314,8 @@ int mongo_schema_apply(struct mongo *mongo, struct error *error)
                 return error_set(error, ERR_PARSE, "collections.json: it has no collections");
         }
         int code = apply(&schema, &collections);
-        if (schema.collections_changed || schema.indexes_made)
+        tell_causes(&schema);
+        if (!code && (schema.collections_changed || schema.indexes_made))
                 log_info("MongoDB %s: %u validators set, %u indexes made", mongo_label(mongo),
                     schema.collections_changed, schema.indexes_made);
         bson_destroy(&schema.listed);

@@ -108,9 +108,9 @@ struct store_options {
         size_t map_size;      /* 0: the default */
 
         /* of a database: */
-        const char *database; /* where the URI names none */
-        const char *password; /* where the URI names a user without one; NULL: none */
-        const char *identity; /* whose lease may be taken over at once (NULL: nobody's) */
+        const char *database;          /* where the URI names none */
+        const char *password;          /* where the URI names a user without one; NULL: none */
+        const char *identity;          /* whose lease may be taken over at once (NULL: nobody's) */
         store_describe_cb describe_cb; /* may be NULL */
         void *user;
 };
@@ -192,7 +192,7 @@ struct store {
 };
 
 extern const struct store_ops store_lmdb;
-extern const struct store_ops store_mongo; /* in a library of its own: see store_mongo_load */
+extern const struct store_ops store_mongo;  /* in a library of its own: see store_mongo_load */
 extern const struct store_ops store_memory; /* @path is only a name: same name, same content */
 
 /* store_mongo from the module beside the program: its libraries cost 5 ms at each start, which only

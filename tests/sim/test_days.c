@@ -228,11 +228,11 @@ static void prune_first_day(struct store *store)
 {
         struct reader reader;
         struct error error = {0};
-        size_t dropped;
+        struct prune_result result;
         open_reader(&reader, store);
-        if (recon_prune(&reader, DAY_ONE + 1, &dropped, &error))
+        if (recon_prune(&reader, DAY_ONE + 1, &result, &error))
                 fail_msg("%s", error.text);
-        assert_int_equal(dropped, 1);
+        assert_int_equal(result.dropped, 1);
         reader_close(&reader);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "recon/prune.h"
+#include "store/layout.h"
 #include "tests/unit/record_help.h"
 
 #define DAY_NS NS_PER_DAY
@@ -63,12 +64,12 @@ static size_t prune(uint32_t limit)
         struct store *store = open_disk(STORE_MANAGE);
         struct reader reader;
         struct error error = {0};
-        size_t dropped = 0;
-        if (reader_open(&reader, store, &error) || recon_prune(&reader, limit, &dropped, &error))
+        struct prune_result result;
+        if (reader_open(&reader, store, &error) || recon_prune(&reader, limit, &result, &error))
                 fail_msg("%s", error.text);
         reader_close(&reader);
         store->ops->close(store);
-        return dropped;
+        return result.dropped;
 }
 
 static struct record_stream *open_other(struct feed *feed, int64_t now_ns)
@@ -227,6 +228,48 @@ static void a_pruned_day_without_events_is_not_covered(void **state)
 #define LEVELS 2500
 
 /* Images of every book at midnight are more than the queue holds; the disk is fine. */
+/* What a sink has of the first stream. */
+static void put_sink(struct store *store, uint64_t position)
+{
+        struct sink_record sink = {.day = day_of_time(T0), .position = position};
+        struct buffer value;
+        struct store_txn meta;
+        struct error error = {0};
+        buffer_init(&value, 4096);
+        sink_write(&value, &sink);
+        assert_int_equal(store->ops->begin(store, STORE_META, true, &meta, &error), 0);
+        store->ops->put(&meta, STORE_SINKS, key_sink(1, SINK_MONGODB), buffer_bytes(&value));
+        assert_int_equal(store->ops->commit(&meta, &error), 0);
+        buffer_deinit(&value);
+}
+
+static void a_day_that_is_not_copied_yet_stays(void **state)
+{
+        (void)state;
+        struct feed feed;
+        struct error error = {0};
+        feed_begin(&feed, 8, open_disk(STORE_WRITE));
+        feed_open(&feed);
+        feed_bridge(&feed, 2, 2);
+        for (int i = 0; i < 50; i++)
+                feed_event(&feed);
+        feed_close(&feed);
+        int64_t now_ns = T0 + 3 * DAY_NS;
+        assert_int_equal(recorder_open(&feed.recorder, feed.store, &feed.options, &error), 0);
+        struct record_stream *other = open_other(&feed, now_ns);
+        other_image(other, now_ns, 10);
+        other_event(other, now_ns, 11);
+        assert_int_equal(recorder_close(feed.recorder, now_ns, 0, &error), 0);
+        static const uint64_t waiting[] = {0, 1, 20};
+        for (unsigned i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
+                put_sink(feed.store, waiting[i]);
+                assert_int_equal(prune(day_of_time(T0 + 2 * DAY_NS)), 0);
+        }
+        put_sink(feed.store, 1000);
+        assert_int_equal(prune(day_of_time(T0 + 2 * DAY_NS)), 1);
+        feed_end(&feed);
+}
+
 static void images_alone_never_suspend(void **state)
 {
         (void)state;
@@ -286,6 +329,7 @@ int main(void)
             PRUNE_TEST(a_day_that_a_gap_began_in_stays_while_it_is_open),
             PRUNE_TEST(a_stream_whose_days_are_all_pruned_comes_back_behind_a_gap),
             PRUNE_TEST(a_pruned_day_without_events_is_not_covered),
+            PRUNE_TEST(a_day_that_is_not_copied_yet_stays),
             PRUNE_TEST(images_alone_never_suspend),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

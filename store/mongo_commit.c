@@ -14,7 +14,7 @@
 
 struct outgoing {
         const char *collection;
-        bson_t document;
+        bson_t *document; /* it cannot be moved */
         bool sent;
 };
 
@@ -43,7 +43,7 @@ static struct outgoing *outgoing_new(struct outgoings *all, const char *collecti
 static void outgoings_free(struct outgoings *all)
 {
         for (size_t i = 0; i < all->count; i++)
-                bson_destroy(&all->list[i].document);
+                bson_destroy(all->list[i].document);
         free(all->list);
 }
 
@@ -76,8 +76,8 @@ static int compare_known(struct mongo_store *self, const struct group *group,
         const char *id = id_of(document);
         for (unsigned i = 0; i < group->count; i++) {
                 const struct outgoing *member = group->members[i];
-                if (!strcmp(id_of(&member->document), id) &&
-                    checksum_of(&member->document) != checksum_of(document))
+                if (!strcmp(id_of(member->document), id) &&
+                    checksum_of(member->document) != checksum_of(document))
                         return error_set(error, ERR_CORRUPT,
                             "MongoDB %s: %s/%.200s is there already and holds something else: is "
                             "another record written under the name '%s'?",
@@ -96,7 +96,7 @@ static void known_query(const struct group *group, bson_t *filter, bson_t *opts)
         BSON_APPEND_ARRAY_BEGIN(&inside, "$in", &ids);
         for (unsigned i = 0; i < group->count; i++) {
                 snprintf(index, sizeof(index), "%u", i);
-                BSON_APPEND_UTF8(&ids, index, id_of(&group->members[i]->document));
+                BSON_APPEND_UTF8(&ids, index, id_of(group->members[i]->document));
         }
         bson_append_array_end(&inside, &ids);
         bson_append_document_end(filter, &inside);
@@ -137,7 +137,7 @@ static int send_group(struct mongo_store *self, const struct group *group, struc
         struct mongo_bulk *bulk =
             mongo_bulk_begin(self->mongo, group->members[0]->collection, false);
         for (unsigned i = 0; i < group->count; i++)
-                mongo_bulk_insert(bulk, &group->members[i]->document);
+                mongo_bulk_insert(bulk, group->members[i]->document);
         int code = mongo_bulk_run(bulk, &reply, error);
         bson_destroy(&reply);
         return code == MONGO_DUPLICATE ? compare_group(self, group, error) : code;
@@ -155,7 +155,7 @@ static bool next_group(struct outgoings *all, struct group *ret_group)
                         strcmp(outgoing->collection, ret_group->members[0]->collection)))
                         continue;
                 outgoing->sent = true;
-                bytes += outgoing->document.len;
+                bytes += outgoing->document->len;
                 ret_group->members[ret_group->count++] = outgoing;
         }
         return ret_group->count;
@@ -167,11 +167,11 @@ static void cut_parts(struct store_txn *txn, const char *collection, const char 
 {
         for (unsigned part = 1; (size_t)part * MONGO_PART_SIZE < value.size; part++) {
                 char part_id[MONGO_ID_SIZE + 64];
-                bson_t *document = &outgoing_new(all, "parts")->document;
+                bson_t *document = bson_new();
                 size_t at = (size_t)part * MONGO_PART_SIZE, left = value.size - at;
                 struct bytes piece = {
                     value.data + at, left < MONGO_PART_SIZE ? left : MONGO_PART_SIZE};
-                bson_init(document);
+                outgoing_new(all, "parts")->document = document;
                 mongo_part_id(collection, id, part, part_id, sizeof(part_id));
                 BSON_APPEND_UTF8(document, "_id", part_id);
                 mongo_filter_place(mongo_of(txn->store), txn->place, document);
@@ -192,9 +192,9 @@ static void make_added(struct store_txn *txn, struct outgoings *parts, struct ou
                         continue;
                 struct bytes value = value_of(own, pending);
                 struct outgoing *outgoing = outgoing_new(all, NULL);
-                mongo_document_make(self, txn->place, pending->table, pending->key, value,
-                    &outgoing->document, &outgoing->collection);
-                cut_parts(txn, outgoing->collection, id_of(&outgoing->document), value, parts);
+                outgoing->document = mongo_document_make(
+                    self, txn->place, pending->table, pending->key, value, &outgoing->collection);
+                cut_parts(txn, outgoing->collection, id_of(outgoing->document), value, parts);
         }
 }
 
@@ -290,8 +290,8 @@ static int put_parts(struct store_txn *txn, const char *collection, const char *
                 bson_t filter;
                 struct mongo_bulk *bulk =
                     mongo_bulk_begin(mongo_of(txn->store)->mongo, "parts", true);
-                same_id(txn, &parts.list[i].document, &filter);
-                mongo_bulk_replace(bulk, &filter, &parts.list[i].document);
+                same_id(txn, parts.list[i].document, &filter);
+                mongo_bulk_replace(bulk, &filter, parts.list[i].document);
                 code = send_bulk(bulk, error);
                 bson_destroy(&filter);
         }
@@ -310,24 +310,24 @@ static int send_puts(struct store_txn *txn, size_t *at, struct error *error)
         for (; *at < own->count && !code; ++*at) {
                 const struct mongo_pending *pending = &own->pending[*at];
                 const char *collection;
-                bson_t document, filter;
+                bson_t filter;
                 if (pending->change == CHANGE_ADD)
                         continue;
                 if (pending->change == CHANGE_ERASE)
                         break;
                 struct bytes value = value_of(own, pending);
-                mongo_document_make(
-                    self, txn->place, pending->table, pending->key, value, &document, &collection);
+                bson_t *document = mongo_document_make(
+                    self, txn->place, pending->table, pending->key, value, &collection);
                 bool other = common && strcmp(common, collection) != 0;
-                same_id(txn, &document, &filter);
+                same_id(txn, document, &filter);
                 if (!other) {
                         common = collection;
                         bulk = bulk ? bulk : mongo_bulk_begin(self->mongo, collection, true);
-                        code = put_parts(txn, collection, id_of(&document), value, error);
-                        mongo_bulk_replace(bulk, &filter, &document);
+                        code = put_parts(txn, collection, id_of(document), value, error);
+                        mongo_bulk_replace(bulk, &filter, document);
                 }
                 bson_destroy(&filter);
-                bson_destroy(&document);
+                bson_destroy(document);
                 if (other)
                         break;
         }

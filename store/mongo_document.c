@@ -173,22 +173,23 @@ static void append_payload(bson_t *document, struct bytes value)
         BSON_APPEND_BINARY(document, "payload", BSON_SUBTYPE_BINARY, value.data, first);
 }
 
-void mongo_document_make(const struct mongo_store *self, uint32_t place, enum store_table table,
-    struct store_key key, struct bytes value, bson_t *ret_document, const char **ret_collection)
+bson_t *mongo_document_make(const struct mongo_store *self, uint32_t place, enum store_table table,
+    struct store_key key, struct bytes value, const char **ret_collection)
 {
         char id[MONGO_ID_SIZE];
+        bson_t *document = bson_new();
         struct store_description description = {0};
         if (self->describe_cb)
                 self->describe_cb(table, key, value, &description, self->user);
         mongo_key_id(self, place, key, id);
-        bson_init(ret_document);
-        BSON_APPEND_UTF8(ret_document, "_id", id);
-        mongo_filter_place(self, place, ret_document);
-        BSON_APPEND_INT64(ret_document, "stream", key.stream);
+        BSON_APPEND_UTF8(document, "_id", id);
+        mongo_filter_place(self, place, document);
+        BSON_APPEND_INT64(document, "stream", key.stream);
         for (unsigned i = 0; i < description.count; i++)
-                append_field(ret_document, &description.fields[i]);
-        append_payload(ret_document, value);
+                append_field(document, &description.fields[i]);
+        append_payload(document, value);
         *ret_collection = description.part ? description.part : layouts[table].collections[0];
+        return document;
 }
 
 /* ---- reading ---- */

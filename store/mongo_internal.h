@@ -90,9 +90,9 @@ int mongo_id_key(const char *id, const char *place_id, struct store_key *ret_key
 /* recorder and day, as every query has them. */
 void mongo_filter_place(const struct mongo_store *self, uint32_t place, bson_t *filter);
 int64_t mongo_checksum(struct bytes value);
-/* The document of a value, and the collection that it belongs to. */
-void mongo_document_make(const struct mongo_store *self, uint32_t place, enum store_table table,
-    struct store_key key, struct bytes value, bson_t *ret_document, const char **ret_collection);
+/* The document of a value, to be freed by bson_destroy, and the collection that it belongs to. */
+bson_t *mongo_document_make(const struct mongo_store *self, uint32_t place, enum store_table table,
+    struct store_key key, struct bytes value, const char **ret_collection);
 /* Take a document apart: hostile until checked. What was cut is fetched. ERR_CORRUPT, ERR_IO. */
 int mongo_document_read(struct mongo_store *self, const char *collection, const char *place_id,
     const bson_t *document, struct mongo_record *ret_record, struct error *error);

@@ -24,7 +24,9 @@ struct value {
 
 struct settings {
         struct value *values; /* as the table */
-        bool with_secrets;
+        bool all_secrets;
+        const char *const *secrets; /* else these; while loading */
+        size_t secret_count;
 };
 
 static int setting_index(const char *name)
@@ -134,7 +136,13 @@ static void path_put(struct settings *settings, int index, const char *path)
 
 static bool is_left_out(const struct settings *settings, int index)
 {
-        return settings_table[index].kind == SETTING_SECRET && !settings->with_secrets;
+        if (settings_table[index].kind != SETTING_SECRET || settings->all_secrets)
+                return false;
+        for (size_t i = 0; i < settings->secret_count; i++) {
+                if (!strcmp(settings->secrets[i], settings_table[index].name))
+                        return false;
+        }
+        return true;
 }
 
 static int read_file(const char *path, struct buffer *content, struct error *error)
@@ -313,13 +321,14 @@ static int load_all(struct settings *settings, const char *env_file, struct erro
         return code ? code : load_secrets(settings, error);
 }
 
-static int load(
-    struct settings **ret_settings, const char *env_file, bool with_secrets, struct error *error)
+static int load(struct settings **ret_settings, const char *env_file, const struct settings *wanted,
+    struct error *error)
 {
         struct settings *settings = memory_new(sizeof(*settings));
+        *settings = *wanted;
         settings->values = memory_new(settings_count * sizeof(struct value));
-        settings->with_secrets = with_secrets;
         int code = load_all(settings, env_file, error);
+        settings->secrets = NULL;
         if (code)
                 settings_free(settings);
         else
@@ -329,12 +338,14 @@ static int load(
 
 int settings_load(struct settings **ret_settings, const char *env_file, struct error *error)
 {
-        return load(ret_settings, env_file, true, error);
+        return load(ret_settings, env_file, &(struct settings){.all_secrets = true}, error);
 }
 
-int settings_load_public(struct settings **ret_settings, const char *env_file, struct error *error)
+int settings_load_some(struct settings **ret_settings, const char *env_file,
+    const char *const *secrets, size_t count, struct error *error)
 {
-        return load(ret_settings, env_file, false, error);
+        struct settings wanted = {.secrets = secrets, .secret_count = count};
+        return load(ret_settings, env_file, &wanted, error);
 }
 
 void settings_free(struct settings *settings)

@@ -40,9 +40,10 @@ struct settings;
  * the variable, the value and what is allowed. A name in the file that is none is one warning. */
 int settings_load(struct settings **ret_settings, const char *env_file, struct error *error);
 
-/* The same without any secret, for a program that needs none: these stay empty, and their files are
- * not read, which others may own. */
-int settings_load_public(struct settings **ret_settings, const char *env_file, struct error *error);
+/* The same with no other secrets than @secrets (count names): the rest stay empty, and their files
+ * are not read, which others may own. */
+int settings_load_some(struct settings **ret_settings, const char *env_file,
+    const char *const *secrets, size_t count, struct error *error);
 void settings_free(struct settings *settings);
 
 /* An option stands above all. ERR_USAGE as above. */

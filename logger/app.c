@@ -9,6 +9,7 @@
 #include "base/decimal.h"
 #include "base/log.h"
 #include "logger/keep.h"
+#include "ship/legacy.h"
 #include "ship/ship.h"
 #include "store/layout.h"
 #include "store/mongo_client.h"
@@ -189,6 +190,20 @@ static int open_sink(struct app *app, struct error *error)
                                  : shipper_forget(options.path, SINK_MONGODB, error);
 }
 
+/* The older system's documents, besides. */
+static int open_legacy(struct app *app, struct error *error)
+{
+        const struct settings *settings = app->settings;
+        struct legacy_options options = {.store = settings_text(settings, "STORE"),
+            .endpoint = text_or_null(settings, "MONGODB_ENDPOINT"),
+            .password = text_or_null(settings, "MONGODB_PASSWORD"),
+            .database = settings_text(settings, "MONGODB_DATABASE"),
+            .recorder = settings_text(settings, "RECORDER")};
+        bool wanted = strstr(settings_text(settings, "MONGODB_LAYOUT"), "legacy");
+        return wanted && options.endpoint ? legacy_open(&app->legacy, &options, error)
+                                          : shipper_forget(options.store, SINK_LEGACY, error);
+}
+
 static void app_forget_symbols(struct app *app)
 {
         for (size_t i = 0; i < app->site_count; i++) {
@@ -252,7 +267,8 @@ static int open_store(struct app *app, struct error *error)
         unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
         if (!code && keep)
                 code = keeper_open(&app->keeper, options.path, keep, error);
-        return code ? code : open_sink(app, error);
+        code = code ? code : open_sink(app, error);
+        return code ? code : open_legacy(app, error);
 }
 
 static int open_network(struct app *app, struct error *error)
@@ -454,7 +470,10 @@ int app_close(struct app *app, struct error *error)
         keeper_close(app->keeper);
         if (app->recorder)
                 code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
+        int64_t until_ns = clock_mono_ns() + SHIP_WAIT_NS;
         shipper_close(app->shipper, SHIP_WAIT_NS);
+        int64_t left_ns = until_ns - clock_mono_ns();
+        legacy_close(app->legacy, left_ns > 0 ? left_ns : 0);
         if (app->store) /* only now another program may write there */
                 store_lmdb.close(app->store);
         app_forget_symbols(app);

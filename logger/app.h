@@ -25,6 +25,7 @@ struct app;
 struct site;
 struct keeper;
 struct shipper;
+struct legacy;
 
 struct held_image {
         bool there;
@@ -118,6 +119,7 @@ struct app {
         struct recorder *recorder;
         struct keeper *keeper;
         struct shipper *shipper; /* NULL: no sink */
+        struct legacy *legacy;   /* NULL: the older layout is not written */
         struct feed *feed;
         struct rest *rest;
         struct json_parser *parser;

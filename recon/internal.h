@@ -63,7 +63,4 @@ bool epoch_is_scale(
 bool recon_is_awaited(
     struct reader *reader, const struct recon_stream *stream, uint64_t from, uint64_t to);
 
-bool day_has_events_after(
-    struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position);
-
 #endif

@@ -29,25 +29,21 @@ int64_t recon_end(const struct recon_stream *stream, enum recon_clock clock)
                                       : stream->mark.recorded_until_ns;
 }
 
-/* Does the day begin (the events before its first frame) no later than @limit_ns? */
-static bool day_begins_by(
-    struct reader *reader, const struct recon_stream *stream, size_t day, int64_t limit_ns)
+/* Does the day begin (the events before its first frame) no later than @limit_ns? The mark of the
+ * day before it tells. */
+static bool day_begins_by(const struct recon_stream *stream, size_t day, int64_t limit_ns)
 {
-        struct frame_cursor cursor = {.reader = reader, .stream = stream};
-        bool begins = frame_seek(&cursor, reader, stream, day, 0, false) || cursor.day != day ||
-            cursor.code || !(cursor.info.flags & FRAME_TIMED) ||
-            cursor.info.running_max_ns <= limit_ns;
-        frame_done(&cursor);
-        return begins;
+        const struct mark_record *before = &stream->marks[day - 1];
+        return !before->timed || before->running_max_ns <= limit_ns;
 }
 
 /* The last day that can hold an event of running maximum <= @limit_ns. */
-static size_t find_day(struct reader *reader, const struct recon_stream *stream, int64_t limit_ns)
+static size_t find_day(const struct recon_stream *stream, int64_t limit_ns)
 {
         size_t low = 0, count = stream->day_count;
         while (count > 1) {
                 size_t half = count / 2;
-                if (day_begins_by(reader, stream, low + half, limit_ns))
+                if (day_begins_by(stream, low + half, limit_ns))
                         low += half;
                 count -= half;
         }
@@ -166,7 +162,7 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
         } else {
                 if (__builtin_add_overflow(at_ns, stream->mark.fall_back_ns, &limit))
                         limit = INT64_MAX;
-                day = find_day(reader, stream, limit);
+                day = find_day(stream, limit);
                 int code = find_position(reader, stream, day, limit, &position);
                 if (code == ERR_NOT_FOUND && day == 0)
                         return code;
@@ -190,7 +186,7 @@ int locate_start(struct reader *reader, const struct recon_stream *stream, int64
         *cursor = (struct frame_cursor){.reader = reader, .stream = stream};
         if (!stream->day_count || from_ns == INT64_MIN)
                 return ERR_NOT_FOUND;
-        size_t day = find_day(reader, stream, from_ns - 1);
+        size_t day = find_day(stream, from_ns - 1);
         int code = find_position(reader, stream, day, from_ns - 1, &position);
         if (!code)
                 code = frame_seek(cursor, reader, stream, day, position, true);
@@ -401,27 +397,10 @@ static bool find_gap(struct reader *reader, const struct recon_stream *stream, s
                 found |= here;
                 if (found && !ret_gap->open)
                         break;
-                if (!here && !found && day_has_events_after(reader, stream, day, position))
+                if (!here && !found && stream->marks[day].last_position > position)
                         break;
         }
         return found;
-}
-
-bool day_has_events_after(
-    struct reader *reader, const struct recon_stream *stream, size_t day, uint64_t position)
-{
-        struct frame_cursor cursor;
-        bool has = false;
-        int code = frame_seek(&cursor, reader, stream, day, UINT64_MAX >> 1, true);
-        while (!code && cursor.day == day && !has) {
-                has = !cursor.code && cursor.info.kind == FRAME_CHANGES &&
-                    cursor.position + cursor.info.events - 1 > position;
-                if (cursor.position <= position)
-                        break;
-                code = frame_prev(&cursor);
-        }
-        frame_done(&cursor);
-        return has;
 }
 
 /* Is the event at @position, in the frame under the cursor, the last one before another epoch that

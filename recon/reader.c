@@ -113,6 +113,9 @@ static int read_marks(struct reader *reader, struct recon_stream *stream, struct
                             : error_set(error, code, "%s:%s: its mark cannot be read: %s",
                                   stream->name.exchange, stream->name.symbol, error_name(code));
                 mark_add(stream, &mark);
+                stream->marks =
+                    memory_resize(stream->marks, (kept + 1) * sizeof(struct mark_record));
+                stream->marks[kept] = mark;
                 stream->days[kept++] = stream->days[i];
         }
         stream->day_count = kept;
@@ -151,8 +154,10 @@ int reader_open(struct reader *reader, struct store *store, struct error *error)
 
 void reader_close(struct reader *reader)
 {
-        for (size_t i = 0; i < reader->stream_count; i++)
+        for (size_t i = 0; i < reader->stream_count; i++) {
                 free(reader->streams[i].days);
+                free(reader->streams[i].marks);
+        }
         free(reader->streams);
         decoder_deinit(&reader->decoder);
         *reader = (struct reader){0};

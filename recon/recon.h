@@ -22,6 +22,7 @@ struct recon_stream {
         uint32_t number;
         struct stream_name name;
         uint32_t *days;
+        struct mark_record *marks; /* of each day */
         size_t day_count;
         struct mark_record mark; /* of the last day, with the counters of all days added up */
         uint64_t first_position;

@@ -43,8 +43,8 @@ static void silent_cb(mongoc_log_level_t level, const char *domain, const char *
 
 static void library_begin(void)
 {
-        mongoc_init();
         mongoc_log_set_handler(silent_cb, NULL);
+        mongoc_init();
 }
 
 /* ---- errors ---- */

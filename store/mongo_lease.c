@@ -346,10 +346,11 @@ int mongo_recorder_names(
         size_t count = 0;
         int code;
         BSON_APPEND_DOCUMENT_BEGIN(&filter, "uuid", &inside);
-        BSON_APPEND_BOOL(&inside, "$exists", true);
+        BSON_APPEND_UTF8(&inside, "$gte", "0");
+        BSON_APPEND_UTF8(&inside, "$lt", "g");
         bson_append_document_end(&filter, &inside);
         BSON_APPEND_DOCUMENT_BEGIN(&opts, "sort", &inside);
-        BSON_APPEND_INT32(&inside, "_id", 1);
+        BSON_APPEND_INT32(&inside, "recorder", 1);
         bson_append_document_end(&opts, &inside);
         BSON_APPEND_INT64(&opts, "limit", RECORDERS_MAX);
         mongo_find(mongo, COLLECTION, &filter, &opts, &cursor);

@@ -5,7 +5,8 @@
 
 #include "base/options.h"
 #include "base/settings.h"
-#include "recon/recon.h"
+#include "recon/ahead.h"
+#include "recon/merge.h"
 
 enum output_form {
         OUTPUT_TABLE,
@@ -20,11 +21,22 @@ enum exit_code {
         EXIT_INCOMPLETE = 3,
 };
 
+/* One recorder's record. */
+struct cli_source {
+        struct store *store;
+        struct reader reader;
+        const char *recorder; /* the store's */
+        bool is_read;         /* the reader is open */
+};
+
 struct cli {
         const struct options *options;
         const struct settings *settings;
-        struct store *store;
-        struct reader reader;
+        char *mongodb; /* URI of --mongodb, or NULL; a secret */
+        struct cli_source sources[MERGE_SOURCES_MAX];
+        size_t source_count;
+        struct merge **streams; /* that were asked for, kept with what is known of them */
+        size_t stream_count;
         enum output_form form;
         enum recon_clock clock;
         bool has_kind;
@@ -36,7 +48,33 @@ struct cli {
         int worst;     /* exit code so far */
 };
 
-typedef int (*cli_stream_cb)(struct cli *cli, const struct recon_stream *stream);
+/* The records that are asked for: of a folder the only one, of a database those of all recorders or
+ * of one. What is wrong is said, with the exit code. */
+int cli_open_local(struct cli *cli, enum store_mode mode);
+int cli_open_mongodb(struct cli *cli);
+void cli_close(struct cli *cli);
+/* The database of --mongodb, by any name of a recorder. */
+struct store_options cli_mongodb_options(const struct cli *cli, enum store_mode mode);
+
+/* Read anew what is recorded: a logger may have gone on since. */
+int cli_refresh(struct cli *cli);
+
+/* The URI of --mongodb, to be freed by cli_free_uri, or NULL. Where it stands in @argv, which
+ * others can see, its secrets are overwritten. */
+char *cli_take_uri(const struct options *options, int argc, char **argv);
+void cli_free_uri(char *uri);
+
+/* @stream: the records that have it, one at least. */
+typedef int (*cli_stream_cb)(struct cli *cli, struct merge *stream);
+
+/* The recorded stream of that name, or NULL. It is @cli's, until the next cli_refresh. */
+struct merge *cli_find_stream(
+    struct cli *cli, const char *exchange, const char *symbol, uint8_t kind);
+
+void cli_forget_streams(struct cli *cli);
+
+/* Whose it is, where there are several recorders; else NULL. */
+const char *cli_recorder(const struct cli *cli, const struct merge *stream, size_t source);
 
 /* The streams that the words name, or all: of every kind, or that of --kind. Each is given to
  * @run_cb. An unknown one is a failure. */
@@ -51,7 +89,12 @@ int cli_each_book(struct cli *cli, cli_stream_cb run_cb);
 const char *cli_split_symbol(const char *word, char *ret_exchange, size_t size);
 
 /* One line, and exit code 3, for each gap that touches the range. */
-void cli_tell_gaps(struct cli *cli, const struct recon_stream *stream);
+void cli_tell_gaps(struct cli *cli, struct merge *stream);
+
+/* As recon_replay_ahead; @source_cb (may be NULL) is told whose the events from now on are. */
+int cli_replay(struct merge *stream, const struct replay_options *options,
+    const struct ahead_callbacks *callbacks, void (*source_cb)(size_t source, void *user),
+    struct error *error);
 
 /* One line on stderr; the exit code becomes at least @code (3 gives way to 1 and 2). */
 int cli_fail(struct cli *cli, int code, const char *format, ...)
@@ -65,11 +108,14 @@ void cli_progress(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Printing. */
-void print_name(const struct recon_stream *stream); /* "exchange":...,"symbol":...,"kind":... */
+void print_name(const struct stream_name *name); /* "exchange":...,"symbol":...,"kind":... */
+/* ,"recorder":... or recorder, in front of a csv row; nothing where @recorder is NULL. */
+void print_recorder(const char *recorder);
+void print_recorder_csv(const char *recorder);
 void print_json_text(const char *text);
 void print_time_or_null(const char *key, bool known, int64_t time_ns);
 void print_levels(const struct level *levels, size_t count, const struct scale *scale);
-void print_book(const struct cli *cli, const struct recon_stream *stream,
+void print_book(const struct cli *cli, const struct merge *stream, size_t source,
     const struct recon_book *book, size_t depth, bool as_levels);
 
 /* Of a book of orders: the rows of one side within @depth prices, each csv one behind @head; or of
@@ -99,5 +145,8 @@ int command_symbols(struct cli *cli);
 int command_archive(struct cli *cli);
 int command_prune(struct cli *cli);
 int command_backup(struct cli *cli);
+int command_import(struct cli *cli);
+int command_pull(struct cli *cli);
+int command_push(struct cli *cli);
 
 #endif

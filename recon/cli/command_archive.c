@@ -26,7 +26,7 @@ static void problem_cb(
             stream->name.exchange, stream->name.symbol, day_format(day, text), position);
 }
 
-static int archive_stream(struct cli *cli, const struct recon_stream *stream)
+static int archive_stream(struct cli *cli, struct merge *stream)
 {
         struct error error = {0};
         struct archive_options options = {before_ns, progress_cb, problem_cb, cli};
@@ -35,7 +35,8 @@ static int archive_stream(struct cli *cli, const struct recon_stream *stream)
                 return 0;
         }
         of_levels++;
-        if (recon_archive(&cli->reader, stream, &options, &result, &error))
+        if (recon_archive(
+                stream->sources[0].reader, stream->sources[0].stream, &options, &result, &error))
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
         return 0;
 }

@@ -5,12 +5,13 @@
 
 int command_backup(struct cli *cli)
 {
+        struct store *store = cli->sources[0].store;
         struct error error = {0};
         if (cli->word_count != 1)
                 return cli_fail(cli, EXIT_USAGE,
                     "backup takes one directory, missing or empty: obrebuild backup DIR");
         cli_progress(cli, "backup: copying to %s", cli->words[0]);
-        if (cli->store->ops->backup(cli->store, cli->words[0], &error))
+        if (store->ops->backup(store, cli->words[0], &error))
                 return cli_fail(
                     cli, error.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED, "%s", error.text);
         cli_progress(cli, NULL);

@@ -12,13 +12,14 @@ static size_t depth = SIZE_MAX;
 static bool at_given;
 static int64_t at_ns;
 
-static int show_book(struct cli *cli, const struct recon_stream *stream)
+static int show_book(struct cli *cli, struct merge *stream)
 {
         struct error error = {0};
-        int64_t at = at_given ? at_ns : recon_end(stream, cli->clock);
-        if (recon_book_at(&cli->reader, stream, at, cli->clock, &book, &error))
+        size_t source;
+        int64_t at = at_given ? at_ns : merge_end(stream, cli->clock);
+        if (merge_book_at(stream, at, cli->clock, &book, &source, &error))
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        print_book(cli, stream, &book, depth, options_value(cli->options, "--levels"));
+        print_book(cli, stream, source, &book, depth, options_value(cli->options, "--levels"));
         if (book.status != STATUS_OK)
                 cli_incomplete(cli);
         return 0;
@@ -27,24 +28,20 @@ static int show_book(struct cli *cli, const struct recon_stream *stream)
 /* What is asked for lies beyond what was known of the record: a logger may have gone on since. */
 static bool record_may_have_grown(const struct cli *cli)
 {
-        for (size_t i = 0; i < cli->reader.stream_count; i++) {
-                if (recon_end(&cli->reader.streams[i], cli->clock) < at_ns)
+        for (size_t i = 0; i < cli->stream_count; i++) {
+                if (merge_end(cli->streams[i], cli->clock) < at_ns)
                         return true;
         }
-        return !cli->reader.stream_count;
+        return !cli->stream_count; /* none was asked for since it was read */
 }
 
 static int show_line(struct cli *cli, const char *line)
 {
-        struct error error;
         if (time_parse(line, &at_ns))
                 return cli_fail(cli, EXIT_USAGE, "\"%s\" on stdin: not a time", line);
         at_given = true;
-        if (record_may_have_grown(cli)) {
-                reader_close(&cli->reader);
-                if (reader_open(&cli->reader, cli->store, &error))
-                        return cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        }
+        if (record_may_have_grown(cli) && cli_refresh(cli))
+                return cli->worst;
         cli_each_book(cli, show_book);
         fflush(stdout);
         return 0;
@@ -95,8 +92,10 @@ int command_book(struct cli *cli)
         at_given = at && strcmp(at, "-");
         recon_book_init(&book);
         if (cli->form == OUTPUT_CSV)
-                printf("exchange,symbol,at,event_time_ns,last_id,status,side,level,price,quantity,"
-                       "order_id\n");
+                printf(
+                    "%sexchange,symbol,at,event_time_ns,last_id,status,side,level,price,quantity,"
+                    "order_id\n",
+                    cli->source_count > 1 ? "recorder," : "");
         if (at && !at_given)
                 show_each_line(cli);
         else

@@ -12,19 +12,26 @@
 #include "recon/cli/out.h"
 
 #define OUTPUT_SIZE 65536                             /* of a write to what is no terminal */
-#define HEAD_SIZE 128                                 /* four numbers and their commas */
+#define HEAD_SIZE (128 + CSV_NAME_SIZE)               /* four numbers, a name and their commas */
 #define LINE_SIZE (HEAD_SIZE + 2 * DECIMAL_TEXT_SIZE) /* of a level in CSV */
 #define PIECE_SIZE 4096 /* lines are handed to stdout so many at once */
 
 struct replay_output {
         struct cli *cli;
-        const struct recon_stream *stream;
+        const struct merge *stream;
+        const char *recorder; /* whose the events are now, where there are several */
         bool digest;
         uint64_t sum;
         int64_t speed_milli; /* 0: as fast as possible */
         int64_t first_event_ns, first_mono_ns;
         uint64_t events;
 };
+
+static void source_cb(size_t source, void *user)
+{
+        struct replay_output *output = user;
+        output->recorder = cli_recorder(output->cli, output->stream, source);
+}
 
 static void image_cb(uint64_t sum, const struct scale *scale, void *user)
 {
@@ -80,13 +87,24 @@ static size_t format_line(const struct event *event, enum side side, uint32_t in
         return (size_t)(at - ret_text);
 }
 
-static void print_event_csv(const struct event *event, const struct scale *scale)
+static size_t format_head(
+    const struct replay_output *output, const struct event *event, char ret_text[HEAD_SIZE])
+{
+        char whose[CSV_NAME_SIZE] = "";
+        if (output->recorder)
+                format_csv(output->recorder, whose);
+        return (size_t)snprintf(ret_text, HEAD_SIZE,
+            "%s%s%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",", whose,
+            output->recorder ? "," : "", event->event_time_ns, event->receive_time_ns,
+            event->first_id, event->last_id);
+}
+
+static void print_event_csv(
+    const struct replay_output *output, const struct event *event, const struct scale *scale)
 {
         char head[HEAD_SIZE], text[PIECE_SIZE + LINE_SIZE];
         size_t size = 0;
-        size_t head_size =
-            (size_t)snprintf(head, sizeof(head), "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",",
-                event->event_time_ns, event->receive_time_ns, event->first_id, event->last_id);
+        size_t head_size = format_head(output, event, head);
         for (enum side s = 0; s < SIDES; s++) {
                 for (uint32_t i = 0; i < event->count[s]; i++) {
                         memcpy(text + size, head, head_size);
@@ -110,6 +128,7 @@ static void print_event_json(const struct replay_output *output, const struct ev
         print_levels(event->levels[SIDE_BID], event->count[SIDE_BID], scale);
         printf(",\"asks\":");
         print_levels(event->levels[SIDE_ASK], event->count[SIDE_ASK], scale);
+        print_recorder(output->recorder);
         if (output->digest)
                 printf(",\"digest\":\"%016" PRIx64 "\"", output->sum);
         printf("}\n");
@@ -118,14 +137,23 @@ static void print_event_json(const struct replay_output *output, const struct ev
 static void print_message(const struct replay_output *output, const struct event *event,
     const struct scale *scale, uint32_t epoch)
 {
-        char digest[64] = "";
+        char digest[64] = "", whose[CSV_NAME_SIZE];
         struct out out;
         bool json = output->cli->form != OUTPUT_CSV;
         out.size = 0;
         if (output->digest)
                 snprintf(digest, sizeof(digest),
                     json ? ",\"digest\":\"%016" PRIx64 "\"" : ",%016" PRIx64, output->sum);
+        if (!json && output->recorder) {
+                out_text(&out, format_csv(output->recorder, whose));
+                out_text(&out, ",");
+        }
         (json ? out_message_json : out_message_csv)(&out, event, scale, epoch);
+        if (json && output->recorder) {
+                out_text(&out, ",\"recorder\":\"");
+                out_json(&out, output->recorder);
+                out_text(&out, "\"");
+        }
         out_text(&out, digest);
         out_text(&out, json ? "}\n" : "\n");
         out_flush(&out);
@@ -153,7 +181,7 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
         if (event->order)
                 print_message(output, event, scale, epoch);
         else if (output->cli->form == OUTPUT_CSV)
-                print_event_csv(event, scale);
+                print_event_csv(output, event, scale);
         else
                 print_event_json(output, event, scale, epoch);
         return ferror(stdout) ? ERR_STOPPED : 0;
@@ -171,12 +199,14 @@ static int read_speed(struct cli *cli, int64_t *ret_milli)
         return 0;
 }
 
-static void print_header(const struct cli *cli, const struct recon_stream *stream)
+static void print_header(const struct cli *cli, const struct merge *stream)
 {
         struct out out;
         out.size = 0;
         if (cli->form != OUTPUT_CSV)
                 return;
+        if (cli->source_count > 1)
+                out_text(&out, "recorder,");
         if (stream->name.kind == KIND_L3) {
                 out_message_csv_header(&out);
                 out_text(&out, options_value(cli->options, "--digest") ? ",digest\n" : "\n");
@@ -187,7 +217,7 @@ static void print_header(const struct cli *cli, const struct recon_stream *strea
         out_flush(&out);
 }
 
-static int replay_stream(struct cli *cli, const struct recon_stream *stream)
+static int replay_stream(struct cli *cli, struct merge *stream)
 {
         struct replay_output output = {
             .cli = cli, .stream = stream, .digest = options_value(cli->options, "--digest")};
@@ -202,7 +232,7 @@ static int replay_stream(struct cli *cli, const struct recon_stream *stream)
                 callbacks.sum_cb = digest_book;
                 callbacks.image_cb = image_cb;
         }
-        int code = recon_replay_ahead(&cli->reader, stream, &options, &callbacks, &error);
+        int code = cli_replay(stream, &options, &callbacks, source_cb, &error);
         cli_progress(cli, NULL);
         if (code && code != ERR_STOPPED)
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);

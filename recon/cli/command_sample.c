@@ -16,7 +16,7 @@ static struct sample_options options;
 
 struct sample_output {
         struct cli *cli;
-        const struct recon_stream *stream;
+        const struct merge *stream;
         bool progress;
         int64_t progress_mono_ns;
         uint64_t points, not_ok;
@@ -55,13 +55,15 @@ static void print_text_or_null(const char *key, const char *text)
                 printf(",\"%s\":null", key);
 }
 
-static void print_json(const struct recon_stream *stream, const struct sample_point *point)
+static void print_json(
+    const struct stream_name *name, const char *recorder, const struct sample_point *point)
 {
         struct cells cells = cells_of(point);
         printf("{\"exchange\":");
-        print_json_text(stream->name.exchange);
+        print_json_text(name->exchange);
         printf(",\"symbol\":");
-        print_json_text(stream->name.symbol);
+        print_json_text(name->symbol);
+        print_recorder(recorder);
         printf(",\"at\":%" PRId64 ",", point->at_ns);
         print_time_or_null("event_time_ns", point->status != STATUS_EMPTY, point->event_time_ns);
         printf(",\"status\":\"%s\"", book_status_name(point->status));
@@ -74,10 +76,12 @@ static void print_json(const struct recon_stream *stream, const struct sample_po
         printf("}\n");
 }
 
-static void print_csv(const struct recon_stream *stream, const struct sample_point *point)
+static void print_csv(
+    const struct stream_name *name, const char *recorder, const struct sample_point *point)
 {
         struct cells cells = cells_of(point);
-        printf("%s,%s,%" PRId64 ",", stream->name.exchange, stream->name.symbol, point->at_ns);
+        print_recorder_csv(recorder);
+        printf("%s,%s,%" PRId64 ",", name->exchange, name->symbol, point->at_ns);
         if (point->status != STATUS_EMPTY)
                 printf("%" PRId64, point->event_time_ns);
         printf(",%s,%s,%s,%s,%s,%s,%s\n", book_status_name(point->status), cells.price[SIDE_BID],
@@ -85,8 +89,11 @@ static void print_csv(const struct recon_stream *stream, const struct sample_poi
             cells.depth[SIDE_BID], cells.depth[SIDE_ASK]);
 }
 
-static void print_row(const char *at, const char *status, const struct cells *cells)
+static void print_row(
+    const char *at, const char *status, const struct cells *cells, const char *recorder)
 {
+        if (recorder)
+                printf("%-12s ", recorder);
         printf("%-30s %-6s %18s %18s %18s  | %-18s %-18s %s\n", at, status, cells->depth[SIDE_BID],
             cells->quantity[SIDE_BID], cells->price[SIDE_BID], cells->price[SIDE_ASK],
             cells->quantity[SIDE_ASK], cells->depth[SIDE_ASK]);
@@ -96,23 +103,27 @@ static void print_header(const struct cli *cli)
 {
         static const struct cells names = {
             {"bid", "ask"}, {"bid quantity", "ask quantity"}, {"bid depth", "ask depth"}};
+        bool several = cli->source_count > 1;
         if (cli->form == OUTPUT_CSV)
-                printf("exchange,symbol,at,event_time_ns,status,bid,bid_quantity,ask,ask_quantity,"
-                       "bid_depth,ask_depth\n");
+                printf("%sexchange,symbol,at,event_time_ns,status,bid,bid_quantity,ask,"
+                       "ask_quantity,bid_depth,ask_depth\n",
+                    several ? "recorder," : "");
         else if (cli->form == OUTPUT_TABLE)
-                print_row("at", "status", &names);
+                print_row("at", "status", &names, several ? "recorder" : NULL);
 }
 
-static void print_point(const struct sample_output *output, const struct sample_point *point)
+static void print_point(
+    const struct sample_output *output, const struct sample_point *point, const char *recorder)
 {
         char at[TIME_TEXT_SIZE];
         if (output->cli->form == OUTPUT_JSON) {
-                print_json(output->stream, point);
+                print_json(&output->stream->name, recorder, point);
         } else if (output->cli->form == OUTPUT_CSV) {
-                print_csv(output->stream, point);
+                print_csv(&output->stream->name, recorder, point);
         } else {
                 struct cells cells = cells_of(point);
-                print_row(time_format(point->at_ns, at), book_status_name(point->status), &cells);
+                print_row(time_format(point->at_ns, at), book_status_name(point->status), &cells,
+                    recorder);
         }
 }
 
@@ -126,12 +137,12 @@ static void show_progress(struct sample_output *output, int64_t at_ns)
         cli_progress(output->cli, "sample: %s", time_format(at_ns, at));
 }
 
-static int point_cb(const struct sample_point *point, void *user)
+static int point_cb(const struct sample_point *point, size_t source, void *user)
 {
         struct sample_output *output = user;
         output->points++;
         output->not_ok += point->status != STATUS_OK;
-        print_point(output, point);
+        print_point(output, point, cli_recorder(output->cli, output->stream, source));
         show_progress(output, point->at_ns);
         return ferror(stdout) ? ERR_STOPPED : 0;
 }
@@ -173,13 +184,13 @@ static void tell_what_lacks(const struct sample_output *output)
                     name->exchange, name->symbol);
 }
 
-static int sample_stream(struct cli *cli, const struct recon_stream *stream)
+static int sample_stream(struct cli *cli, struct merge *stream)
 {
         struct sample_output output = {
             .cli = cli, .stream = stream, .progress = cli->progress && !isatty(STDOUT_FILENO)};
         struct error error = {0};
         print_header(cli);
-        int code = recon_sample(&cli->reader, stream, &options, point_cb, &output, &error);
+        int code = merge_sample(stream, &options, point_cb, &output, &error);
         cli_progress(cli, NULL);
         if (code && code != ERR_STOPPED)
                 return cli_fail(cli, EXIT_FAILED, "%s", error.text);

@@ -1,6 +1,7 @@
 /* obrebuild symbols [SYM...] [--at TS]: what each symbol was, and when. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -97,6 +98,74 @@ struct show {
         bool headed;
 };
 
+/* By symbol, then time. */
+static int compare_versions(const void *a, const void *b)
+{
+        const struct symbol_record *left = &((const struct symbol_version *)a)->record;
+        const struct symbol_record *right = &((const struct symbol_version *)b)->record;
+        int order = strcmp(left->exchange, right->exchange);
+        order = order ? order : strcmp(left->symbol, right->symbol);
+        return order ? order
+                     : (left->valid_from_ns > right->valid_from_ns) -
+                (left->valid_from_ns < right->valid_from_ns);
+}
+
+static bool is_same_symbol(const struct symbol_version *a, const struct symbol_version *b)
+{
+        return !strcmp(a->record.exchange, b->record.exchange) &&
+            !strcmp(a->record.symbol, b->record.symbol);
+}
+
+/* What several recorders say, by time: where one says what was said before it is left out. */
+static void list_unite(struct symbol_list *list)
+{
+        struct symbol_version *versions = list->versions;
+        size_t kept = 0;
+        if (list->count)
+                qsort(versions, list->count, sizeof(*versions), compare_versions);
+        for (size_t i = 0; i < list->count; i++) {
+                if (kept && is_same_symbol(&versions[kept - 1], &versions[i])) {
+                        if (symbol_record_same(&versions[kept - 1].record, &versions[i].record))
+                                continue;
+                        versions[kept - 1].to_ns = versions[i].record.valid_from_ns;
+                }
+                versions[kept] = versions[i];
+                versions[kept++].to_ns = INT64_MAX;
+        }
+        list->count = kept;
+}
+
+static void list_append(struct symbol_list *list, const struct symbol_list *more)
+{
+        size_t count = list->count + more->count;
+        list->versions = memory_resize(list->versions, (count + 1) * sizeof(*list->versions));
+        if (more->count)
+                memcpy(list->versions + list->count, more->versions,
+                    more->count * sizeof(*list->versions));
+        list->count = list->capacity = count;
+}
+
+static int merge_symbols(struct cli *cli, const char *exchange, const char *symbol,
+    struct symbol_list *ret_list, struct error *error)
+{
+        struct symbol_list all = {0};
+        int code = 0;
+        if (cli->source_count == 1)
+                return recon_symbols(&cli->sources[0].reader, exchange, symbol, ret_list, error);
+        for (size_t i = 0; i < cli->source_count && !code; i++) {
+                struct symbol_list own = {0};
+                code = recon_symbols(&cli->sources[i].reader, exchange, symbol, &own, error);
+                list_append(&all, &own);
+                symbol_list_deinit(&own);
+        }
+        if (!code)
+                list_unite(&all);
+        *ret_list = all;
+        if (code)
+                symbol_list_deinit(ret_list);
+        return code;
+}
+
 /* All versions of the list, or those of the time that is asked for; returns how many. */
 static size_t show_list(struct show *show, const struct symbol_list *list)
 {
@@ -117,7 +186,7 @@ static int show_all(struct show *show)
 {
         struct symbol_list list;
         struct error error = {0};
-        if (recon_symbols(&show->cli->reader, NULL, NULL, &list, &error))
+        if (merge_symbols(show->cli, NULL, NULL, &list, &error))
                 return cli_fail(show->cli, EXIT_FAILED, "%s", error.text);
         if (!show_list(show, &list))
                 print_head(show->cli->form);
@@ -131,7 +200,7 @@ static int show_symbol(struct show *show, const char *word)
         struct error error = {0};
         char exchange[32], from[TIME_TEXT_SIZE];
         const char *symbol = cli_split_symbol(word, exchange, sizeof(exchange));
-        if (recon_symbols(&show->cli->reader, exchange, symbol, &list, &error))
+        if (merge_symbols(show->cli, exchange, symbol, &list, &error))
                 return cli_fail(show->cli, EXIT_FAILED, "%s", error.text);
         if (!list.count)
                 cli_fail(show->cli, EXIT_FAILED,

@@ -13,7 +13,9 @@
 
 struct trades_output {
         struct cli *cli;
-        struct buffer head; /* how each line begins: whose trades they are */
+        const struct merge *stream;
+        const char *recorder; /* whose record they come from now, where there are several */
+        struct buffer head;   /* how each line begins: what was traded */
         struct out out;
         uint64_t trades;
 };
@@ -78,15 +80,19 @@ static void out_trade_csv(struct out *out, const struct trade *trade)
         out_fills(out, event, ",", ",", "\n");
 }
 
-static void print_row(struct out *out, const char *const cells[6])
+static void print_row(struct out *out, const char *const cells[6], const char *recorder)
 {
         char line[256];
         int size = snprintf(line, sizeof(line), "%-30s %16s  %-5s %18s %18s  %s\n", cells[0],
             cells[1], cells[2], cells[3], cells[4], cells[5]);
+        if (recorder) {
+                out_text(out, recorder);
+                out_text(out, "  ");
+        }
         out_add(out, line, (size_t)size < sizeof(line) ? (size_t)size : sizeof(line) - 1);
 }
 
-static void out_trade_table(struct out *out, const struct trade *trade)
+static void out_trade_table(struct out *out, const struct trade *trade, const char *recorder)
 {
         const struct event *event = trade->event;
         const struct scale *scale = trade->scale;
@@ -99,7 +105,8 @@ static void out_trade_table(struct out *out, const struct trade *trade)
         if (event->type == TYPE_AGGREGATE)
                 snprintf(fills, sizeof(fills), "%" PRId64 "..%" PRId64, event->first_trade,
                     event->last_trade);
-        print_row(out, (const char *const[]){time, id, trade->taker_side, price, quantity, fills});
+        print_row(out, (const char *const[]){time, id, trade->taker_side, price, quantity, fills},
+            recorder);
 }
 
 static int event_cb(const struct event *event, const int64_t *befores, const struct scale *scale,
@@ -115,7 +122,7 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
                 return 0;
         struct trade trade = {event, scale, event->levels[maker][0], taker_side(maker)};
         if (output->cli->form == OUTPUT_TABLE) {
-                out_trade_table(out, &trade);
+                out_trade_table(out, &trade, output->recorder);
         } else {
                 out_add(out, (const char *)output->head.data, output->head.size);
                 (output->cli->form == OUTPUT_JSON ? out_trade_json : out_trade_csv)(out, &trade);
@@ -125,10 +132,15 @@ static int event_cb(const struct event *event, const int64_t *befores, const str
         return ferror(stdout) ? ERR_STOPPED : 0;
 }
 
-static void make_head(struct trades_output *output, const struct stream_name *name)
+static void make_head(struct trades_output *output)
 {
+        const struct stream_name *name = &output->stream->name;
         struct buffer *head = &output->head;
+        char whose[CSV_NAME_SIZE];
+        buffer_clear(head);
         if (output->cli->form == OUTPUT_CSV) {
+                if (output->recorder)
+                        buffer_printf(head, "%s,", format_csv(output->recorder, whose));
                 buffer_printf(head, "%s,%s", name->exchange, name->symbol);
                 return;
         }
@@ -137,30 +149,46 @@ static void make_head(struct trades_output *output, const struct stream_name *na
         buffer_append_text(head, "\",\"symbol\":\"");
         buffer_append_json(head, name->symbol);
         buffer_append_text(head, "\"");
+        if (!output->recorder)
+                return;
+        buffer_append_text(head, ",\"recorder\":\"");
+        buffer_append_json(head, output->recorder);
+        buffer_append_text(head, "\"");
+}
+
+static void source_cb(size_t source, void *user)
+{
+        struct trades_output *output = user;
+        output->recorder = cli_recorder(output->cli, output->stream, source);
+        make_head(output);
 }
 
 static void print_header(struct trades_output *output)
 {
         static const char *const names[] = {"time", "id", "taker", "price", "quantity", "fills"};
+        bool several = output->cli->source_count > 1;
+        if (output->cli->form == OUTPUT_CSV && several)
+                out_text(&output->out, "recorder,");
         if (output->cli->form == OUTPUT_CSV)
                 out_text(&output->out,
                     "exchange,symbol,id,event_time_ns,receive_time_ns,price,quantity,taker_side,"
                     "first_trade,last_trade\n");
         else if (output->cli->form == OUTPUT_TABLE)
-                print_row(&output->out, names);
+                print_row(&output->out, names, several ? "recorder" : NULL);
 }
 
-static int show_trades(struct cli *cli, const struct recon_stream *stream)
+static int show_trades(struct cli *cli, struct merge *stream)
 {
         static struct trades_output output;
         struct replay_options options = {cli->from_ns, cli->to_ns, cli->clock};
         struct ahead_callbacks callbacks = {.event_cb = event_cb, .user = &output};
         struct error error = {0};
         output.cli = cli;
-        buffer_init(&output.head, 1024);
-        make_head(&output, &stream->name);
+        output.stream = stream;
+        buffer_init(&output.head, 4096);
+        make_head(&output);
         print_header(&output);
-        int code = recon_replay_ahead(&cli->reader, stream, &options, &callbacks, &error);
+        int code = cli_replay(stream, &options, &callbacks, source_cb, &error);
         out_flush(&output.out);
         buffer_deinit(&output.head);
         cli_progress(cli, NULL);
@@ -181,9 +209,8 @@ int command_trades(struct cli *cli)
                 return cli_fail(cli, EXIT_USAGE, "--kind %s: trades are of the kind trades",
                     stream_kind_name(cli->kind));
         const char *symbol = cli_split_symbol(cli->words[0], exchange, sizeof(exchange));
-        const struct recon_stream *stream =
-            reader_find(&cli->reader, exchange, symbol, KIND_TRADES);
-        if (!stream || !stream->recorded)
+        struct merge *stream = cli_find_stream(cli, exchange, symbol, KIND_TRADES);
+        if (!stream)
                 return cli_fail(cli, EXIT_FAILED,
                     "%s:%s: no trades are recorded in this store; oblogger records them with "
                     "TRADES=on (obrebuild list shows what is recorded)",

@@ -11,6 +11,10 @@
 static const struct option_spec option_specs[] = {
     {"--env-file", "FILE", "read settings from FILE (lines NAME=value)"},
     {"--store", "PATH", "store directory (setting STORE)"},
+    {"--mongodb", "URI",
+        "read from a MongoDB database in place of a store: host:port or mongodb://...; the records "
+        "of several recorders are read as one"},
+    {"--recorder", "NAME", "only what this recorder has"},
     {"--at", "TS",
         "the book at this time; - reads a time a line from stdin; default: the last recorded "
         "moment; symbols: what they were at this time"},
@@ -30,48 +34,67 @@ static const struct option_spec option_specs[] = {
         "prune: drop the days that end before this time; archive: only what was received before"},
 };
 
+enum reach {
+        REACH_ALL,   /* the local store, or a database */
+        REACH_LOCAL, /* the local store alone */
+        REACH_BOTH,  /* one beside the other: the command opens them */
+};
+
 struct command {
         struct command_spec spec;
         int (*run)(struct cli *cli);
         bool any_words; /* symbols */
         enum store_mode mode;
+        enum reach reach;
 };
 
 static const struct command commands[] = {
     {{"", "[--at TS|-] [SYM...] [--kind K] [--depth N] [--levels] [--clock C] [--output F]",
          "the book at a time, of each symbol"},
-        command_book, true, STORE_READ},
+        command_book, true, STORE_READ, REACH_ALL},
     {{"list", "list", "what is recorded, a stream a line, with its times, counts and bytes"},
-        command_list, false, STORE_READ},
+        command_list, false, STORE_READ, REACH_ALL},
     {{"coverage", "coverage [SYM...] [--from TS] [--to TS]",
          "what a range holds and what it lacks"},
-        command_coverage, true, STORE_READ},
+        command_coverage, true, STORE_READ, REACH_ALL},
     {{"verify", "verify [SYM...]", "read everything, check everything; exit 1 for damage"},
-        command_verify, true, STORE_READ},
+        command_verify, true, STORE_READ, REACH_ALL},
     {{"replay", "replay SYM [--from TS] [--to TS] [--kind K] [--speed X|max] [--digest]",
          "every event of a range as it was sent; of orders with the levels that it changed"},
-        command_replay, true, STORE_READ},
+        command_replay, true, STORE_READ, REACH_ALL},
     {{"trades", "trades SYM [--from TS] [--to TS] [--clock C] [--output F]",
          "every trade of a range, with the side of its taker"},
-        command_trades, true, STORE_READ},
+        command_trades, true, STORE_READ, REACH_ALL},
     {{"sample", "sample SYM --every DUR [--from TS] [--to TS] [--depth N]",
          "best bid and ask, and depth, on a grid of times"},
-        command_sample, true, STORE_READ},
+        command_sample, true, STORE_READ, REACH_ALL},
     {{"symbols", "symbols [SYM...] [--at TS]",
          "what each symbol was, and when: currencies, tick, lot, status"},
-        command_symbols, true, STORE_READ},
+        command_symbols, true, STORE_READ, REACH_ALL},
     {{"archive", "archive [SYM...] [--before TS]",
          "code levels that lie back anew, smaller; beside a running logger, stopped at any time"},
-        command_archive, true, STORE_MANAGE},
+        command_archive, true, STORE_MANAGE, REACH_LOCAL},
     {{"prune", "prune --before TS", "drop whole days, leaving a mark that coverage shows"},
-        command_prune, false, STORE_MANAGE},
+        command_prune, false, STORE_MANAGE, REACH_LOCAL},
+    {{"import", "import FILE.bson... [SYM] | import --mongodb URI [SYM...]",
+         "documents of the older system's layout into the local store, which it makes"},
+        command_import, true, STORE_WRITE, REACH_BOTH},
+    {{"pull", "pull --mongodb URI [SYM...] [--recorder NAME] [--from TS] [--to TS]",
+         "copy days of a record from a database into the local store, which it makes"},
+        command_pull, true, STORE_READ, REACH_BOTH},
+    {{"push", "push --mongodb URI [SYM...] [--from TS] [--to TS]",
+         "copy days of the local store into a database"},
+        command_push, true, STORE_READ, REACH_BOTH},
     {{"backup", "backup DIR", "copy the store, compactly, beside a running logger"}, command_backup,
-        true, STORE_READ},
+        true, STORE_READ, REACH_LOCAL},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-static const char *const setting_names[] = {"USE_ENV_FILE", "STORE"};
+static const char *const setting_names[] = {
+    "USE_ENV_FILE", "STORE", "MONGODB_DATABASE", "MONGODB_PASSWORD"};
+
+static const char *const secret_names[] = {"MONGODB_PASSWORD"}; /* for --mongodb alone */
 
 static struct command_spec command_specs[COMMAND_COUNT];
 
@@ -96,6 +119,10 @@ static struct program_spec program = {
         "the book: buy means that it was bought from a resting ask. Exchanges write it in opposite "
         "ways: Binance's m is true where the buyer was the maker, hence the taker sold; side of "
         "Coinbase's match is that of the maker, the taker's is the other one.\n\n"
+        "A database can hold the records of several recorders (--mongodb), who recorded the same "
+        "side by side. They are read as one: each range comes from a recorder that has it, and the "
+        "answer says from which (recorder). A gap is what none of them has. list and verify tell "
+        "of each one by itself, --recorder makes one of them all that there is.\n\n"
         "Data goes to stdout, talk to stderr. Decimals are exact texts, never floating point.",
     .options = option_specs,
     .option_count = sizeof(option_specs) / sizeof(option_specs[0]),
@@ -203,20 +230,33 @@ static const struct command *find_command(const struct options *options)
 
 static int run_command(struct cli *cli, const struct command *command)
 {
-        struct error error = {0};
-        struct store_options options = {
-            .path = settings_text(cli->settings, "STORE"), .mode = command->mode};
-        if (store_lmdb.open(&cli->store, &options, &error))
-                return cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        if (reader_open(&cli->reader, cli->store, &error)) {
-                cli_fail(cli, EXIT_FAILED, "%s", error.text);
-        } else {
+        int code = 0;
+        if (command->reach == REACH_ALL && cli->mongodb)
+                code = cli_open_mongodb(cli);
+        else if (command->reach != REACH_BOTH)
+                code = cli_open_local(cli, command->mode);
+        if (!code)
                 command->run(cli);
-                reader_close(&cli->reader);
-        }
         cli_progress(cli, NULL);
-        store_lmdb.close(cli->store);
+        cli_close(cli);
         return cli->worst;
+}
+
+/* A database is read in place of the local store, by those that read. */
+static int check_place(struct cli *cli, const struct command *command)
+{
+        if (!cli->mongodb)
+                return 0;
+        if (command->reach == REACH_BOTH)
+                return 0;
+        if (command->reach == REACH_LOCAL)
+                return cli_fail(cli, EXIT_USAGE,
+                    "%s works on a store of this machine: --mongodb is not for it",
+                    command->spec.name);
+        if (options_value(cli->options, "--store"))
+                return cli_fail(
+                    cli, EXIT_USAGE, "--store and --mongodb are both given: allowed is one");
+        return 0;
 }
 
 static int run(struct cli *cli)
@@ -231,30 +271,45 @@ static int run(struct cli *cli)
                 return code;
         if (cli->word_count && !command->any_words)
                 return cli_fail(cli, EXIT_USAGE, "%s takes no words", command->spec.name);
-        return run_command(cli, command);
+        return check_place(cli, command) ? cli->worst : run_command(cli, command);
+}
+
+/* Settings, with the secret of a database only where one is asked for; and what stands above them.
+ */
+static int load_settings(struct cli *cli, struct settings **ret_settings)
+{
+        struct error error = {0};
+        const char *path = options_value(cli->options, "--store");
+        size_t secrets = cli->mongodb ? sizeof(secret_names) / sizeof(secret_names[0]) : 0;
+        if (settings_load_some(ret_settings, options_value(cli->options, "--env-file"),
+                secret_names, secrets, &error))
+                return cli_fail(cli, EXIT_USAGE, "%s", error.text);
+        if (!path || !settings_override(*ret_settings, "STORE", path, &error))
+                return 0;
+        settings_free(*ret_settings);
+        return cli_fail(cli, EXIT_USAGE, "%s", error.text);
 }
 
 int main(int argc, char **argv)
 {
         static struct options options;
+        static struct cli cli = {.options = &options};
         struct settings *settings;
         struct error error = {0};
-        struct cli cli = {.options = &options};
         for (size_t i = 0; i < COMMAND_COUNT; i++)
                 command_specs[i] = commands[i].spec;
-        if (options_parse(&program, argc, argv, &options, &error))
+        int code = options_parse(&program, argc, argv, &options, &error);
+        cli.mongodb = cli_take_uri(&options, argc, argv);
+        if (code)
                 return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
         if (options_answer(&options))
                 return EXIT_DONE;
-        if (settings_load_public(&settings, options_value(&options, "--env-file"), &error))
-                return cli_fail(&cli, EXIT_USAGE, "%s", error.text);
+        if (load_settings(&cli, &settings))
+                return cli.worst;
         cli.settings = settings;
-        const char *path = options_value(&options, "--store");
-        if (path && settings_override(settings, "STORE", path, &error))
-                cli_fail(&cli, EXIT_USAGE, "%s", error.text);
-        else
-                run(&cli);
+        run(&cli);
         settings_free(settings);
+        cli_free_uri(cli.mongodb);
         if (fflush(stdout) || ferror(stdout))
                 cli_fail(&cli, EXIT_FAILED, "stdout cannot be written");
         return cli.worst;

@@ -17,6 +17,23 @@ void out_json(struct out *out, const char *text)
         }
 }
 
+const char *format_csv(const char *text, char ret_text[CSV_NAME_SIZE])
+{
+        bool quoted = strpbrk(text, ",\"\r\n");
+        size_t size = 0;
+        if (quoted)
+                ret_text[size++] = '"';
+        for (; *text && size + 4 < CSV_NAME_SIZE; text++) {
+                if (*text == '"')
+                        ret_text[size++] = '"';
+                ret_text[size++] = *text;
+        }
+        if (quoted)
+                ret_text[size++] = '"';
+        ret_text[size] = '\0';
+        return ret_text;
+}
+
 static size_t format_uuid(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE])
 {
         static const char digits[] = "0123456789abcdef";

@@ -61,6 +61,10 @@ static inline void out_quantity(struct out *out, int64_t quantity, const struct 
 /* As the inside of a JSON string. */
 void out_json(struct out *out, const char *text);
 
+/* As one field of a csv row: in quotes, where it must be. */
+#define CSV_NAME_SIZE 520 /* of a recorder's name of quotes alone */
+const char *format_csv(const char *text, char ret_text[CSV_NAME_SIZE]);
+
 /* "d50ec984-77a8-460a-b958-66f114b0de9b", or "#7" of an order by number. */
 #define ORDER_ID_TEXT_SIZE 40
 size_t format_order_id(const struct order_id *id, char ret_text[ORDER_ID_TEXT_SIZE]);

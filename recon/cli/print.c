@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "recon/cli/cli.h"
+#include "recon/cli/out.h"
 
 void print_json_text(const char *text)
 {
@@ -15,13 +16,28 @@ void print_json_text(const char *text)
         buffer_deinit(&buffer);
 }
 
-void print_name(const struct recon_stream *stream)
+void print_name(const struct stream_name *name)
 {
         printf("\"exchange\":");
-        print_json_text(stream->name.exchange);
+        print_json_text(name->exchange);
         printf(",\"symbol\":");
-        print_json_text(stream->name.symbol);
-        printf(",\"kind\":\"%s\"", stream_kind_name(stream->name.kind));
+        print_json_text(name->symbol);
+        printf(",\"kind\":\"%s\"", stream_kind_name(name->kind));
+}
+
+void print_recorder(const char *recorder)
+{
+        if (!recorder)
+                return;
+        printf(",\"recorder\":");
+        print_json_text(recorder);
+}
+
+void print_recorder_csv(const char *recorder)
+{
+        char text[CSV_NAME_SIZE];
+        if (recorder)
+                printf("%s,", format_csv(recorder, text));
 }
 
 void print_time_or_null(const char *key, bool known, int64_t time_ns)
@@ -107,21 +123,21 @@ static void print_rows(const struct recon_book *book, enum side side, size_t dep
                 print_side(book, side, depth);
 }
 
-static void print_book_json(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
+static void print_book_json(const struct stream_name *name, const char *recorder,
+    const struct recon_book *book, size_t depth, bool as_levels)
 {
         bool empty = book->status == STATUS_EMPTY;
         putchar('{');
-        print_name(stream);
+        print_name(name);
+        print_recorder(recorder);
         printf(",\"at\":%" PRId64 ",", book->at_ns);
         print_time_or_null("event_time_ns", !empty, book->event_time_ns);
         putchar(',');
         print_time_or_null("receive_time_ns", !empty, book->receive_time_ns);
         putchar(',');
         print_time_or_null("last_id", !empty, book->last_id);
-        printf(
-            ",\"epoch\":%u,\"status\":\"%s\",\"proof\":\"%s\",\"horizon\":{\"bid\":", book->epoch,
-            book_status_name(book->status), stream->name.sequenced ? "sequence" : "none");
+        printf(",\"epoch\":%u,\"status\":\"%s\",\"proof\":\"%s\",\"horizon\":{\"bid\":",
+            book->epoch, book_status_name(book->status), name->sequenced ? "sequence" : "none");
         print_horizon(book, SIDE_BID);
         printf(",\"ask\":");
         print_horizon(book, SIDE_ASK);
@@ -144,15 +160,17 @@ static void print_levels_csv(
         }
 }
 
-static void print_book_csv(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
+static void print_book_csv(const struct stream_name *name, const char *recorder,
+    const struct recon_book *book, size_t depth, bool as_levels)
 {
         static const char *const names[SIDES] = {"bid", "ask"};
-        char head[CSV_HEAD_SIZE];
+        char head[CSV_HEAD_SIZE + CSV_NAME_SIZE], whose[CSV_NAME_SIZE] = "";
+        if (recorder)
+                format_csv(recorder, whose);
         for (enum side s = 0; s < SIDES; s++) {
-                snprintf(head, sizeof(head), "%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,",
-                    stream->name.exchange, stream->name.symbol, book->at_ns, book->event_time_ns,
-                    book->last_id, book_status_name(book->status), names[s]);
+                snprintf(head, sizeof(head), "%s%s%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s,",
+                    whose, recorder ? "," : "", name->exchange, name->symbol, book->at_ns,
+                    book->event_time_ns, book->last_id, book_status_name(book->status), names[s]);
                 if (book->book.by_order && !as_levels)
                         print_orders_csv(book, s, depth, head);
                 else
@@ -187,12 +205,14 @@ static void print_levels_table(const struct recon_book *book, size_t depth)
         }
 }
 
-static void print_book_table(
-    const struct recon_stream *stream, const struct recon_book *book, size_t depth, bool as_levels)
+static void print_book_table(const struct stream_name *name, const char *recorder,
+    const struct recon_book *book, size_t depth, bool as_levels)
 {
         char at[TIME_TEXT_SIZE], event[TIME_TEXT_SIZE];
-        printf("%s:%s at %s  status %s", stream->name.exchange, stream->name.symbol,
-            time_format(book->at_ns, at), book_status_name(book->status));
+        printf("%s:%s at %s  status %s", name->exchange, name->symbol, time_format(book->at_ns, at),
+            book_status_name(book->status));
+        if (recorder)
+                printf("  recorder %s", recorder);
         if (book->status != STATUS_EMPTY)
                 printf("  last event %s  id %" PRId64 "  epoch %u  %zu bids, %zu asks",
                     time_format(book->event_time_ns, event), book->last_id, book->epoch,
@@ -207,13 +227,14 @@ static void print_book_table(
         putchar('\n');
 }
 
-void print_book(const struct cli *cli, const struct recon_stream *stream,
+void print_book(const struct cli *cli, const struct merge *stream, size_t source,
     const struct recon_book *book, size_t depth, bool as_levels)
 {
+        const char *recorder = cli_recorder(cli, stream, source);
         if (cli->form == OUTPUT_JSON)
-                print_book_json(stream, book, depth, as_levels);
+                print_book_json(&stream->name, recorder, book, depth, as_levels);
         else if (cli->form == OUTPUT_CSV)
-                print_book_csv(stream, book, depth, as_levels);
+                print_book_csv(&stream->name, recorder, book, depth, as_levels);
         else
-                print_book_table(stream, book, depth, as_levels);
+                print_book_table(&stream->name, recorder, book, depth, as_levels);
 }

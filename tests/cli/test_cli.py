@@ -130,6 +130,10 @@ def test_installation_brings_programs_pages_and_documents(tmp_path):
     (["prune"], ["prune", "--before"]),
     (["prune", "--before", "never"], ["prune", "--before"]),
     (["backup"], ["backup", "one directory"]),
+    (["list", "--mongodb", "127.0.0.1:1"], ["--store and --mongodb", "allowed is one"]),
+    (["archive", "--mongodb", "127.0.0.1:1"], ["archive", "--mongodb is not for it"]),
+    (["prune", "--before", "1", "--mongodb=127.0.0.1:1"], ["prune", "--mongodb is not for it"]),
+    (["backup", "there", "--mongodb", "127.0.0.1:1"], ["backup", "--mongodb is not for it"]),
 ], ids=" ".join)
 def test_obrebuild_says_what_is_wrong_with_the_words(store, words, parts):
     check_one_line(run("obrebuild", "--store", store, *words), "obrebuild", USAGE, *parts)
@@ -194,6 +198,12 @@ WRONG = [
     ("RESYNC_EVERY", "30 parsecs", "1min to 1d"),
     ("SEAL_AFTER", "500ms", "1s to 1h"),
     ("SEAL_LEVELS", "10", "1024 to 1048576"),
+    ("MONGODB_ENDPOINT", "hunter\x012", "mongodb:// URI"),
+    ("MONGODB_ENDPOINT", "http://hunter2@localhost", "mongodb:// URI"),
+    ("MONGODB_PASSWORD", "hunter\x012", "a password"),
+    ("MONGODB_DATABASE", "", "1 to 63 bytes"),
+    ("MONGODB_DATABASE", "x" * 64, "1 to 63 bytes"),
+    ("MONGODB_LAYOUT", "legacy", "frames|frames,legacy"),
     ("BINANCE_WS_URL", "https://stream.binance.com", "wss://"),
     ("BINANCE_WS_URL", "ws://stream.binance.com", "ws:// only to this machine"),
     ("BINANCE_WS_URL", "wss://", "wss://"),

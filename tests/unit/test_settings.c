@@ -386,12 +386,34 @@ static void who_needs_no_secret_reads_none(void **state)
         struct error error = {0};
         write_file("other.env", file, sizeof(file) - 1);
         setenv("T_SECRET_FILE", "there/is/none", 1);
-        assert_int_equal(settings_load_public(&settings, "other.env", &error), 0);
+        assert_int_equal(settings_load_some(&settings, "other.env", NULL, 0, &error), 0);
         assert_string_equal(settings_text(settings, "T_SECRET"), "");
         assert_int_equal(settings_number(settings, "T_NUMBER"), 6);
         settings_free(settings);
         setenv("T_NUMBER", "0", 1);
-        assert_int_equal(settings_load_public(&settings, "other.env", &error), ERR_USAGE);
+        assert_int_equal(settings_load_some(&settings, "other.env", NULL, 0, &error), ERR_USAGE);
+}
+
+static void who_needs_one_secret_reads_that_one(void **state)
+{
+        (void)state;
+        static const char file[] = "T_SECRET_FILE=there/is/none\nT_OTHER=other7\n";
+        static const char *const wanted[] = {"T_OTHER"};
+        struct settings *settings = NULL;
+        struct error error = {0};
+        write_file("other.env", file, sizeof(file) - 1);
+        assert_int_equal(settings_load_some(&settings, "other.env", wanted, 1, &error), 0);
+        assert_string_equal(settings_text(settings, "T_OTHER"), "other7");
+        assert_string_equal(settings_text(settings, "T_SECRET"), "");
+        settings_free(settings);
+        write_file("other.env", "T_OTHER_FILE=secret\n", 20);
+        write_file("secret", "other8\n", 7);
+        assert_int_equal(settings_load_some(&settings, "other.env", wanted, 1, &error), 0);
+        assert_string_equal(settings_text(settings, "T_OTHER"), "other8");
+        settings_free(settings);
+        unlink("secret");
+        assert_int_equal(settings_load_some(&settings, "other.env", wanted, 1, &error), ERR_USAGE);
+        assert_non_null(strstr(error.text, "T_OTHER_FILE=secret"));
 }
 
 int main(void)
@@ -424,6 +446,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(
                 a_secrets_file_that_holds_none_is_named, setup, teardown),
             cmocka_unit_test_setup_teardown(who_needs_no_secret_reads_none, setup, teardown),
+            cmocka_unit_test_setup_teardown(who_needs_one_secret_reads_that_one, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,23 +6,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "bench/latency.h"
 #include "recon/recon.h"
-
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t next_random(void)
-{
-        random_state ^= random_state << 13;
-        random_state ^= random_state >> 7;
-        random_state ^= random_state << 17;
-        return random_state;
-}
-
-static int compare_times(const void *a, const void *b)
-{
-        int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-        return left < right ? -1 : left > right;
-}
 
 static void fail(const char *what)
 {
@@ -49,17 +34,15 @@ static void rebuild_many(struct reader *reader, const struct recon_stream *strea
                 sum = 0;
         uint64_t updates = 0;
         for (size_t i = 0; i < count; i++) {
-                int64_t at = from + (int64_t)(next_random() % (uint64_t)(to - from));
+                int64_t at = from + (int64_t)(latency_random() % (uint64_t)(to - from));
                 int64_t begin = clock_mono_ns();
                 rebuild_once(reader, stream, at, &updates);
                 times[i] = clock_mono_ns() - begin;
                 sum += times[i];
         }
-        qsort(times, count, sizeof(*times), compare_times);
         printf("rebuild_p50_us,%lld\nrebuild_p99_us,%lld\nrebuild_max_us,%lld\n",
-            (long long)(times[count / 2] / NS_PER_US),
-            (long long)(times[count * 99 / 100] / NS_PER_US),
-            (long long)(times[count - 1] / NS_PER_US));
+            (long long)latency_us(times, count, 50), (long long)latency_us(times, count, 99),
+            (long long)latency_us(times, count, 100));
         printf("rebuild_ns_per_update,%lld\nrebuild_updates,%llu\n",
             (long long)(sum / (int64_t)(updates ? updates : 1)),
             (unsigned long long)(updates / count));

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/options.h"
@@ -57,6 +59,15 @@ static const struct program_spec program = {
              "  2  wrong usage or a wrong setting\n",
 };
 
+/* libmongoc makes a file of counters for others as it is loaded. Nobody reads it, and where a kill
+ * left it the next process of that number would complain. */
+static void drop_counters(void)
+{
+        char name[64];
+        snprintf(name, sizeof(name), "/mongoc-%ld", (long)getpid());
+        shm_unlink(name);
+}
+
 static bool volatile stop;
 static struct app app;
 
@@ -105,6 +116,7 @@ int main(int argc, char **argv)
         struct settings *settings;
         struct error error = {0};
         enum log_level level;
+        drop_counters();
         if (options_parse(&program, argc, argv, &options, &error))
                 return fail(&error);
         if (options_answer(&options))

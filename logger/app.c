@@ -166,6 +166,10 @@ static int check_sink(const struct settings *settings, struct error *error)
             .database = settings_text(settings, "MONGODB_DATABASE")};
         struct mongo *mongo;
         struct error why;
+        if (options.database[strcspn(options.database, "/\\. \"$*<>:|?")])
+                return error_set(error, ERR_USAGE,
+                    "MONGODB_DATABASE=%s: allowed is a name without blanks and /\\.\"$*<>:|?",
+                    options.database);
         if (!options.uri)
                 return 0;
         if (mongo_open(&mongo, &options, &why))

@@ -142,6 +142,18 @@ static void list_names(char *const *names, size_t count, char *ret_text, size_t 
         text_make_printable(ret_text); /* a database may hold anything */
 }
 
+/* "host:port/database", without what may be secret. */
+static const char *place_of(const char *uri, const char *database, char *ret_text, size_t size)
+{
+        const char *scheme = strstr(uri, "://"), *user = strrchr(uri, '@');
+        const char *from = user ? user + 1 : scheme ? scheme + 3 : uri;
+        size_t hosts = strcspn(from, "/?"), named = strcspn(from, "?");
+        bool tells = named > hosts + 1;
+        snprintf(ret_text, size, "%.*s%s%s", (int)(tells ? named : hosts), from, tells ? "" : "/",
+            tells ? "" : database);
+        return ret_text;
+}
+
 /* One that has announced itself, but has no record yet, is passed over. */
 static int open_recorder(struct cli *cli, const struct store_ops *ops,
     const struct store_options *wanted, const char *name)
@@ -178,7 +190,8 @@ static int open_recorders(struct cli *cli, const struct store_ops *ops,
         if (wanted && count)
                 return cli_fail(cli, EXIT_FAILED,
                     "--recorder %s: no such recorder in the database; there are %s", wanted, all);
-        return cli_fail(cli, EXIT_FAILED, "no recorder has written to this database");
+        return cli_fail(cli, EXIT_FAILED, "%s: no recorder has written to this database",
+            place_of(cli->mongodb, options->database, all, sizeof(all)));
 }
 
 struct store_options cli_mongodb_options(const struct cli *cli, enum store_mode mode)
@@ -198,7 +211,8 @@ int cli_open_mongodb(struct cli *cli)
         size_t count;
         const struct store_ops *ops = store_mongo_load(&error);
         if (!ops || ops->recorders(&options, &names, &count, &error))
-                return cli_fail(cli, EXIT_FAILED, "%s", error.text);
+                return cli_fail(
+                    cli, error.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED, "%s", error.text);
         int code = open_recorders(cli, ops, &options, names, count);
         for (size_t i = 0; i < count; i++)
                 free(names[i]);

@@ -218,10 +218,15 @@ class Logger(Process):
         assert text in self.text(), self.text()[-3000:]
 
 
+def source(store):
+    """How a store is named: a folder, or the URI of a database."""
+    return ["--mongodb" if str(store).startswith("mongodb") else "--store", str(store)]
+
+
 def obrebuild(store, *arguments, stdin=None, expect=0):
     """Its answer; the exit code must be the one expected (None: any)."""
     done = subprocess.run(
-        [str(BUILD / "obrebuild"), "--store", str(store), *map(str, arguments)],
+        [str(BUILD / "obrebuild"), *source(store), *map(str, arguments)],
         input=stdin,
         capture_output=True,
         text=True,

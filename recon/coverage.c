@@ -35,6 +35,20 @@ static void gap_merge(struct gap_list *list, const struct gap_record *gap)
         gap_add(list, gap);
 }
 
+int gap_take(const struct reader *reader, const struct recon_stream *stream, struct bytes value,
+    struct gap_record *ret_gap)
+{
+        int code = gap_read(value, ret_gap);
+        bool early = !code && !ret_gap->open && !reader->store->ops->atomic &&
+            ret_gap->to_position >= stream->mark.next_position;
+        if (early) {
+                ret_gap->open = true;
+                ret_gap->to_id = ret_gap->to_time_ns = ret_gap->to_receive_ns = 0;
+                ret_gap->to_position = 0;
+        }
+        return code;
+}
+
 static int read_day_gaps(
     struct reader *reader, const struct recon_stream *stream, uint32_t day, struct gap_list *list)
 {
@@ -47,7 +61,7 @@ static int read_day_gaps(
                 return code == ERR_NOT_FOUND ? 0 : code;
         code = ops->seek(&txn, STORE_GAPS, key_position(stream->number, 0), &cursor);
         while (!code && cursor.key.stream == stream->number) {
-                code = gap_read(cursor.value, &gap);
+                code = gap_take(reader, stream, cursor.value, &gap);
                 if (!code) {
                         gap_merge(list, &gap);
                         code = ops->next(&cursor);

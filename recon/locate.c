@@ -168,8 +168,10 @@ int locate_frame(struct reader *reader, const struct recon_stream *stream, int64
                         return code;
                 if (code && code != ERR_NOT_FOUND)
                         return code;
-                if (code)
-                        position = 0; /* the day begins later: fall to the end of the one before */
+                if (code) { /* the day begins later, or has no frames: the end of the one before */
+                        day--;
+                        position = UINT64_MAX >> 1;
+                }
         }
         int code = frame_seek(cursor, reader, stream, day, position, true);
         if (code == ERR_NOT_FOUND && stream->mark.last_position)
@@ -389,7 +391,7 @@ static bool find_gap(struct reader *reader, const struct recon_stream *stream, s
                 int code = ops->seek(
                     &txn, STORE_GAPS, key_position(stream->number, position + 1), &cursor);
                 bool here = !code && cursor.key.stream == stream->number &&
-                    !gap_read(cursor.value, &gap) && gap.from_position == position;
+                    !gap_take(reader, stream, cursor.value, &gap) && gap.from_position == position;
                 ops->done(&cursor);
                 ops->abort(&txn);
                 if (here)

@@ -184,8 +184,17 @@ static void cursor_close(struct frame_cursor *cursor)
         cursor->open = false;
 }
 
+/* A database takes what a commit holds piece by piece, the mark last: what lies behind the mark
+ * that the reader knows is not there yet. */
+static uint64_t frames_end(const struct frame_cursor *cursor)
+{
+        return cursor->reader->store->ops->atomic ? UINT64_MAX : cursor->stream->mark.next_position;
+}
+
 static int cursor_take(struct frame_cursor *cursor)
 {
+        if ((uint64_t)cursor->cursor.key.major >= frames_end(cursor))
+                return ERR_NOT_FOUND;
         cursor->position = (uint64_t)cursor->cursor.key.major;
         cursor->skip = 0;
         cursor->frame = cursor->cursor.value;
@@ -196,6 +205,9 @@ static int cursor_take(struct frame_cursor *cursor)
 static int cursor_open(struct frame_cursor *cursor, size_t day, uint64_t position, bool back)
 {
         const struct store_ops *ops = cursor->reader->store->ops;
+        uint64_t end = frames_end(cursor);
+        if (back && position >= end)
+                position = end ? end - 1 : 0;
         struct store_key key = key_position(cursor->stream->number, position);
         cursor_close(cursor);
         int code =

@@ -52,7 +52,8 @@ int place_error(struct error *error, int code, const struct frame_cursor *cursor
 int day_mark(struct store *store, uint32_t number, uint32_t day, struct mark_record *ret_mark,
     struct error *error);
 
-/* A gap of the stream as its record tells it; one whose end a database does not have yet is open. */
+/* A gap of the stream as its record tells it; one whose end a database does not have yet is open.
+ */
 int gap_take(const struct reader *reader, const struct recon_stream *stream, struct bytes value,
     struct gap_record *ret_gap);
 

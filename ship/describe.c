@@ -112,13 +112,13 @@ static void describe_frame(struct describer *describer, struct store_key key, st
 
 /* ---- what tells of frames ---- */
 
-static void describe_gap(struct describer *describer, struct store_key key, struct bytes value,
-    struct store_description *description)
+static void describe_gap(struct describer *describer, bool pruned, struct store_key key,
+    struct bytes value, struct store_description *description)
 {
         struct gap_record *gap = &describer->gap;
         if (gap_read(value, gap))
                 return;
-        put_number(description, "position", (uint64_t)key.major);
+        put_number(description, "position", pruned ? gap->from_position : (uint64_t)key.major);
         put_text(description, "cause", gap_cause_name(gap->cause));
         put_flag(description, "open", gap->open);
         put_number(description, "epoch", gap->epoch);
@@ -227,7 +227,7 @@ void describe(enum store_table table, struct store_key key, struct bytes value,
         if (table == STORE_FRAMES)
                 describe_frame(describer, key, value, ret_description);
         else if (table == STORE_GAPS || table == STORE_PRUNED)
-                describe_gap(describer, key, value, ret_description);
+                describe_gap(describer, table == STORE_PRUNED, key, value, ret_description);
         else if (table == STORE_EPOCHS)
                 describe_epoch(describer, key, value, ret_description);
         else if (table == STORE_MARKS && !key.major)

@@ -33,7 +33,7 @@ void follow_reload(struct follow *follow)
                 struct follow_stream *stream = &follow->streams[i];
                 stream->state = (struct follow_state){.day = UINT32_MAX};
                 stream->renamed = true;
-                stream->pruned = false;
+                stream->pruned = stream->passed = stream->over = false;
         }
         follow->symbol_count = 0;
         follow->note_day = 0;
@@ -114,6 +114,7 @@ static void settle(struct follow *follow, uint32_t day, bool done)
                 struct follow_stream *stream = &follow->streams[i];
                 if (done && stream->stepped)
                         stream->state = stream->staged;
+                stream->state.swept &= done;
                 stream->over &= done;
                 stream->stepped = false;
         }
@@ -129,9 +130,22 @@ static void pass_day(struct follow *follow, uint32_t day)
 {
         for (size_t i = 0; i < follow->stream_count; i++) {
                 struct follow_stream *stream = &follow->streams[i];
-                if (is_at(follow, stream, day))
-                        stream->over = follow_day_is_over(follow, stream->number, day);
+                if (!is_at(follow, stream, day))
+                        continue;
+                stream->over = stream->passed;
+                stream->pruned &= !stream->passed; /* that may be why it is gone */
         }
+}
+
+/* Before the day is read: else it could be taken for ended with what it held before its end. */
+static int look_ahead(struct follow *follow, uint32_t day, struct error *error)
+{
+        int code = 0;
+        for (size_t i = 0; i < follow->stream_count && !code; i++) {
+                if (is_at(follow, &follow->streams[i], day))
+                        code = follow_look_ahead(follow, &follow->streams[i], error);
+        }
+        return code;
 }
 
 /* All streams that stand in @day. */
@@ -139,7 +153,10 @@ static int step_day(struct follow *follow, uint32_t day, struct error *error)
 {
         struct store *source = follow->options.source, *target = follow->options.target;
         struct store_txn from, to;
-        int code = source->ops->begin(source, day, false, &from, error);
+        int code = look_ahead(follow, day, error);
+        if (code)
+                return code;
+        code = source->ops->begin(source, day, false, &from, error);
         if (code == ERR_NOT_FOUND)
                 pass_day(follow, day);
         if (code)
@@ -167,21 +184,24 @@ static int step_day(struct follow *follow, uint32_t day, struct error *error)
 }
 
 /* Streams that have nothing more in their day go on to the next one. */
-static void advance(struct follow *follow)
+static int advance(struct follow *follow, struct error *error)
 {
         for (size_t i = 0; i < follow->stream_count; i++) {
                 struct follow_stream *stream = &follow->streams[i];
                 struct follow_state *state = &stream->state;
                 uint32_t day;
-                if (state->day == UINT32_MAX || !stream->over ||
-                    !follow_next_day(follow, stream->number, state->day + 1, &day) ||
-                    !day_is_wanted(follow, day))
+                if (state->day == UINT32_MAX || !stream->over)
                         continue;
-                struct mark_record mark = state->mark;
-                *state = (struct follow_state){.day = day, .mark = mark};
-                stream->over = false;
+                int code = follow_next_day(follow, stream->number, state->day + 1, &day, error);
+                if (code && code != ERR_NOT_FOUND)
+                        return code;
+                if (code || !day_is_wanted(follow, day))
+                        continue;
+                *state = (struct follow_state){.day = day};
+                stream->over = stream->passed = false;
                 follow->more = true;
         }
+        return 0;
 }
 
 int follow_step(struct follow *follow, struct error *error)
@@ -194,9 +214,10 @@ int follow_step(struct follow *follow, struct error *error)
         uint32_t day = 0;
         while (!code && follow->budget && (day = earliest_day(follow, day)) != UINT32_MAX)
                 code = step_day(follow, day++, error);
+        code = code ? code : advance(follow, error);
         if (code)
                 return code;
-        advance(follow);
+        follow->more |= !follow->budget; /* days behind the last one were not looked at */
         if (clock_mono_ns() - follow->counted_ns >= COUNT_EVERY_NS || !follow->more)
                 follow_count(follow);
         return follow->more;

@@ -27,8 +27,11 @@ static int find_last(struct store_txn *txn, uint32_t number, struct follow_state
             ops->seek_back(txn, STORE_FRAMES, key_position(number, state->next - 1), &cursor);
         state->last_known = !code && cursor.key.stream == number;
         if (state->last_known) {
+                struct frame_info info;
                 state->last = (uint64_t)cursor.key.major;
                 state->last_sum = sum_of(cursor.value);
+                state->last_key =
+                    frame_read(cursor.value, &info) ? INT64_MAX : frame_time_key(&info);
         }
         ops->done(&cursor);
         return code == ERR_NOT_FOUND ? 0 : code;
@@ -52,14 +55,21 @@ int follow_load_day(struct follow *follow, struct follow_stream *stream, struct 
         struct follow_state *state = &stream->state;
         struct store *target = follow->options.target;
         struct store_txn txn;
-        struct mark_record before = state->mark; /* of the day before, where there was one */
-        *state = (struct follow_state){.day = state->day, .mark = before};
+        char day[DAY_TEXT_SIZE];
+        *state = (struct follow_state){.day = state->day};
         int code = target->ops->begin(target, state->day, false, &txn, error);
+        if (code && code != ERR_NOT_FOUND)
+                return code;
         if (!code) {
                 code = load_mark(&txn, stream->number, state);
                 target->ops->abort(&txn);
         }
         if (code && code != ERR_NOT_FOUND)
+                return error_set(error, code, "%s:%s: %s: where its copy stands cannot be read: %s",
+                    stream->name.exchange, stream->name.symbol, day_format(state->day, day),
+                    error_name(code));
+        if (!state->begun &&
+            (code = follow_mark_before(follow, stream->number, state->day, &state->mark, error)))
                 return code;
         state->loaded = true;
         state->told = state->begun;
@@ -85,12 +95,14 @@ static int find_final_end(struct follow *follow, struct store_txn *source, uint3
         int code = ops->seek(source, STORE_FRAMES, key_position(number, next), &cursor);
         while (!code && cursor.key.stream == number) {
                 struct frame_info info;
-                bool known = !frame_peek(cursor.value, &info);
+                bool known = !frame_read(cursor.value, &info);
                 bytes += cursor.value.size;
                 if (known && !may_change(&info))
                         *ret_end = (uint64_t)cursor.key.major + frame_positions(&info);
-                if (bytes > follow->budget && *ret_end > next)
+                if (bytes > follow->budget && *ret_end > next) {
+                        follow->more = true;
                         break;
+                }
                 code = ops->next(&cursor);
         }
         ops->done(&cursor);
@@ -110,48 +122,77 @@ static void note_damage(
                     (unsigned long long)position);
 }
 
-static void copy_frame(struct follow *follow, struct follow_stream *stream,
+/* Where a damaged frame stands in the time index only the index tells. */
+static int find_time(
+    struct store_txn *source, uint32_t number, uint64_t position, int64_t *ret_time_ns)
+{
+        const struct store_ops *ops = source->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek(source, STORE_TIMES, key_time(number, INT64_MIN, 0), &cursor);
+        while (!code && cursor.key.stream == number && cursor.key.minor != position)
+                code = ops->next(&cursor);
+        if (!code && cursor.key.stream != number)
+                code = ERR_NOT_FOUND;
+        *ret_time_ns = cursor.key.major;
+        ops->done(&cursor);
+        return code;
+}
+
+static int copy_frame(struct follow *follow, struct follow_stream *stream, struct store_txn *source,
     struct store_txn *target, uint64_t position, struct bytes frame)
 {
         const struct store_ops *ops = target->store->ops;
         struct follow_state *state = &stream->staged;
         struct frame_info info;
-        if (frame_read(frame, &info)) {
-                note_damage(follow, stream, target->place, position);
-                if (frame_peek(frame, &info))
-                        return; /* it does not even tell how many positions it takes */
-        }
+        bool damaged = frame_read(frame, &info);
+        int64_t time_ns = damaged ? 0 : frame_time_key(&info);
         ops->add(target, STORE_FRAMES, key_position(stream->number, position), frame);
-        ops->add(target, STORE_TIMES, key_time(stream->number, frame_time_key(&info), position),
-            (struct bytes){0});
-        tally_frame(&state->mark, position, &info, frame.size);
-        state->next = state->mark.next_position;
         state->last = position;
         state->last_sum = sum_of(frame);
         state->last_known = true;
+        follow->budget -= frame.size < follow->budget ? frame.size : follow->budget;
         follow->stats_staged.frames++;
         follow->stats_staged.bytes += frame.size;
-        follow->stats_staged.events += frame_is_image(&info) ? 0 : info.events;
-        follow->budget -= frame.size < follow->budget ? frame.size : follow->budget;
+        int code = damaged ? find_time(source, stream->number, position, &time_ns) : 0;
+        if (!code)
+                ops->add(
+                    target, STORE_TIMES, key_time(stream->number, time_ns, position), BYTES(""));
+        state->last_key = code ? INT64_MAX : time_ns;
+        if (damaged) {
+                note_damage(follow, stream, target->place, position);
+                tally_damaged(&state->mark, position, frame.size);
+        } else {
+                tally_frame(&state->mark, position, &info, frame.size);
+                follow->stats_staged.events += frame_is_image(&info) ? 0 : info.events;
+        }
+        state->next = state->mark.next_position;
+        return code == ERR_NOT_FOUND ? 0 : code;
 }
 
+/* All that is there before @end: what is missing in the source, or damaged, holds nothing up. */
 static int copy_frames(struct follow *follow, struct follow_stream *stream,
     struct store_txn *source, struct store_txn *target, uint64_t end)
 {
         const struct store_ops *ops = source->store->ops;
+        struct follow_state *state = &stream->staged;
         struct store_cursor cursor;
-        uint64_t from = stream->staged.next;
-        int code = ops->seek(source, STORE_FRAMES, key_position(stream->number, from), &cursor);
+        bool all = true;
+        int code =
+            ops->seek(source, STORE_FRAMES, key_position(stream->number, state->next), &cursor);
         while (!code && cursor.key.stream == stream->number && (uint64_t)cursor.key.major < end) {
-                if (!follow->budget) {
-                        follow->more = true;
+                all = follow->budget;
+                if (!all)
                         break;
-                }
-                copy_frame(follow, stream, target, (uint64_t)cursor.key.major, cursor.value);
-                code = ops->next(&cursor);
+                code = copy_frame(
+                    follow, stream, source, target, (uint64_t)cursor.key.major, cursor.value);
+                code = code ? code : ops->next(&cursor);
         }
         ops->done(&cursor);
-        return code == ERR_NOT_FOUND ? 0 : code;
+        if (code && code != ERR_NOT_FOUND)
+                return code;
+        if (all && end > state->next)
+                state->next = state->mark.next_position = end;
+        return 0;
 }
 
 static int copy_epochs(
@@ -304,17 +345,51 @@ static bool was_recoded(struct store_txn *source, const struct follow_stream *st
         return code ? code == ERR_NOT_FOUND : sum_of(value) != state->last_sum;
 }
 
-/* Take the stream out of the day again: it is copied anew. */
+/* Take the stream out of the day again: it is copied anew. Frames go last: while some are there
+ * what was begun here is seen. */
 static void erase_day(struct follow_stream *stream, struct store_txn *target)
 {
         const struct store_ops *ops = target->store->ops;
         struct store_key first = {stream->number, INT64_MIN, 0};
         struct store_key last = {stream->number, INT64_MAX, UINT64_MAX};
         ops->erase(target, STORE_MARKS, first, last, NULL);
-        ops->erase(target, STORE_FRAMES, first, last, NULL);
         ops->erase(target, STORE_TIMES, first, last, NULL);
+        ops->erase(target, STORE_FRAMES, first, last, NULL);
         stream->staged =
-            (struct follow_state){.day = stream->staged.day, .told = true, .loaded = true};
+            (struct follow_state){.day = stream->staged.day}; /* to be looked at anew */
+}
+
+/* A commit that failed may have left frames that no mark tells of. Where they were coded anew since
+ * they must go first. 1: something goes; 0. */
+static int sweep(struct follow_stream *stream, struct store_txn *source, struct store_txn *target)
+{
+        const struct store_ops *ops = target->store->ops;
+        struct follow_state *state = &stream->staged;
+        struct store_key from = key_position(stream->number, state->begun ? state->next : 0);
+        struct store_key last = {stream->number, INT64_MAX, UINT64_MAX};
+        struct store_cursor cursor;
+        struct bytes value;
+        int code =
+            source->store->ops->get(source, STORE_MARKS, key_archive(stream->number), &value);
+        if (code)
+                return code == ERR_NOT_FOUND ? 0 : code;
+        code = ops->seek(target, STORE_FRAMES, from, &cursor);
+        bool some = !code && cursor.key.stream == stream->number;
+        ops->done(&cursor);
+        if (code && code != ERR_NOT_FOUND)
+                return code;
+        if (!some)
+                return 0;
+        if (state->begun) /* also what it may have left of a mark */
+                put_mark(stream, target, &state->mark);
+        else
+                ops->erase(
+                    target, STORE_MARKS, key_mark(stream->number), key_mark(stream->number), NULL);
+        int64_t key = !state->begun ? INT64_MIN : state->last_known ? state->last_key : INT64_MAX;
+        ops->erase(
+            target, STORE_TIMES, key_time(stream->number, key, (uint64_t)from.major), last, NULL);
+        ops->erase(target, STORE_FRAMES, from, last, NULL);
+        return 1;
 }
 
 static int copy_all(struct follow *follow, struct follow_stream *stream, struct store_txn *source,
@@ -322,8 +397,7 @@ static int copy_all(struct follow *follow, struct follow_stream *stream, struct 
 {
         struct follow_state *state = &stream->staged;
         uint64_t end = whole->next_position, later = 0;
-        bool final = follow->options.final || whole->clean ||
-            follow_day_is_over(follow, stream->number, state->day);
+        bool final = follow->options.final || whole->clean || stream->passed;
         int code = final ? 0 : find_final_end(follow, source, stream->number, state->next, &end);
         code = code ? code : copy_frames(follow, stream, source, target, end);
         code = code ? code : copy_epochs(stream, source, target);
@@ -332,7 +406,7 @@ static int copy_all(struct follow *follow, struct follow_stream *stream, struct 
                 return code;
         state->mark.gaps = whole->gaps > later ? whole->gaps - later : 0;
         struct mark_record mark = tally_mark(&state->mark, whole);
-        stream->over = final && mark.next_position == whole->next_position;
+        stream->over = stream->passed && mark.next_position >= whole->next_position;
         bool due = !state->begun || says_news(&mark, &stream->state.mark) ||
             (clock_mono_ns() - state->mark_ns >= MARK_EVERY_NS &&
                 !same_mark(&mark, &stream->state.mark));
@@ -352,9 +426,17 @@ int follow_copy_day(struct follow *follow, struct follow_stream *stream, struct 
         code = code ? code : mark_read(value, &whole);
         stream->stepped = !code;
         if (code == ERR_NOT_FOUND)
-                stream->over = follow_day_is_over(follow, stream->number, stream->state.day);
+                stream->over = stream->passed;
         if (code)
                 return code == ERR_NOT_FOUND ? 0 : code;
+        code = stream->staged.swept ? 0 : sweep(stream, source, target);
+        if (code < 0)
+                return code;
+        stream->staged.swept = !code;
+        if (code) {
+                follow->more = true;
+                return 0;
+        }
         if (stream->staged.begun && was_recoded(source, stream)) {
                 erase_day(stream, target);
                 follow->more = true;

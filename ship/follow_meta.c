@@ -25,53 +25,92 @@ const struct stream_name *follow_name(const struct follow *follow, uint32_t stre
         return found ? &found->name : NULL;
 }
 
-static bool next_day(struct store_txn *meta, uint32_t number, uint32_t from, uint32_t *ret_day)
+/* The nearest day of the stream from @from on, or (@back) before it. */
+static int near_day(
+    struct store_txn *meta, uint32_t number, uint32_t from, bool back, uint32_t *ret_day)
 {
         const struct store_ops *ops = meta->store->ops;
         struct store_cursor cursor;
-        int code = ops->seek(meta, STORE_DAYS, key_day(number, from), &cursor);
-        bool found = !code && cursor.key.stream == number && cursor.key.major >= 0 &&
-            cursor.key.major < UINT32_MAX;
-        if (found)
+        struct store_key key = {number, back ? (int64_t)from - 1 : from, back ? UINT64_MAX : 0};
+        int code = (back ? ops->seek_back : ops->seek)(meta, STORE_DAYS, key, &cursor);
+        if (!code &&
+            (cursor.key.stream != number || cursor.key.major < 0 || cursor.key.major >= UINT32_MAX))
+                code = ERR_NOT_FOUND;
+        if (!code)
                 *ret_day = (uint32_t)cursor.key.major;
         ops->done(&cursor);
-        return found;
+        return code;
 }
 
-bool follow_next_day(struct follow *follow, uint32_t number, uint32_t from, uint32_t *ret_day)
+static int source_day(struct follow *follow, uint32_t number, uint32_t from, bool back,
+    uint32_t *ret_day, struct error *error)
 {
         struct store *source = follow->options.source;
         struct store_txn meta;
-        if (source->ops->begin(source, STORE_META, false, &meta, NULL))
-                return false;
-        bool found = next_day(&meta, number, from, ret_day);
+        int code = source->ops->begin(source, STORE_META, false, &meta, error);
+        if (code)
+                return code;
+        code = near_day(&meta, number, from, back, ret_day);
         source->ops->abort(&meta);
-        return found;
+        return !code || code == ERR_NOT_FOUND
+            ? code
+            : error_set(error, code, "the list of days cannot be read: %s", error_name(code));
 }
 
-/* Has @store a mark of the stream in that day? */
-static bool has_mark(
-    struct store *store, uint32_t number, uint32_t day, struct mark_record *ret_mark)
+int follow_next_day(
+    struct follow *follow, uint32_t number, uint32_t from, uint32_t *ret_day, struct error *error)
+{
+        return source_day(follow, number, from, false, ret_day, error);
+}
+
+/* The mark of the stream in that day. ERR_NOT_FOUND: there is none, or none that can be read. */
+static int find_mark(struct store *store, uint32_t number, uint32_t day,
+    struct mark_record *ret_mark, struct error *error)
 {
         struct store_txn txn;
         struct bytes value;
-        if (store->ops->begin(store, day, false, &txn, NULL))
-                return false;
-        bool has = !store->ops->get(&txn, STORE_MARKS, key_mark(number), &value) &&
-            !mark_read(value, ret_mark);
+        char name[DAY_TEXT_SIZE];
+        int code = store->ops->begin(store, day, false, &txn, error);
+        if (code)
+                return code;
+        code = store->ops->get(&txn, STORE_MARKS, key_mark(number), &value);
+        code = code ? code : mark_read(value, ret_mark);
         store->ops->abort(&txn);
-        return has;
+        if (code == ERR_CORRUPT || code == ERR_VERSION)
+                code = ERR_NOT_FOUND;
+        return !code || code == ERR_NOT_FOUND
+            ? code
+            : error_set(error, code, "%s: a mark cannot be read: %s", day_format(day, name),
+                  error_name(code));
 }
 
-/* It has, once there is a mark of it in a later one. */
-bool follow_day_is_over(struct follow *follow, uint32_t number, uint32_t day)
+/* It has left its day once there is a mark of it in a later one. */
+int follow_look_ahead(struct follow *follow, struct follow_stream *stream, struct error *error)
 {
-        struct mark_record mark;
-        while (follow_next_day(follow, number, day + 1, &day)) {
-                if (has_mark(follow->options.source, number, day, &mark))
-                        return true;
+        uint32_t day = stream->state.day;
+        int code = 0;
+        while (!stream->passed && !code) {
+                struct mark_record mark;
+                code = follow_next_day(follow, stream->number, day + 1, &day, error);
+                if (code)
+                        break;
+                code = find_mark(follow->options.source, stream->number, day, &mark, error);
+                stream->passed = !code;
+                code = code == ERR_NOT_FOUND ? 0 : code;
         }
-        return false;
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+int follow_mark_before(struct follow *follow, uint32_t number, uint32_t day,
+    struct mark_record *ret_mark, struct error *error)
+{
+        int found = ERR_NOT_FOUND, code = 0;
+        *ret_mark = (struct mark_record){0};
+        while (
+            found == ERR_NOT_FOUND && !(code = source_day(follow, number, day, true, &day, error)))
+                found = find_mark(follow->options.source, number, day, ret_mark, error);
+        code = code ? code : found;
+        return code == ERR_NOT_FOUND ? 0 : code;
 }
 
 /* Did the target ever have the stream's day? What tells so outlives the day itself there. */
@@ -98,8 +137,10 @@ static void first_day(struct follow *follow, struct store_txn *meta, struct foll
             !sink_read(value, &sink) && sink.day >= follow->options.from_day &&
             knows_day(follow->options.target, stream->number, sink.day))
                 day = sink.day;
-        else if (!next_day(meta, stream->number, follow->options.from_day, &day))
+        else if (near_day(meta, stream->number, follow->options.from_day, false, &day) ||
+            !day_is_wanted(follow, day))
                 day = UINT32_MAX;
+        stream->passed = stream->over = false;
         stream->state = (struct follow_state){.day = day};
 }
 
@@ -159,7 +200,7 @@ static void put_gap(
 
 /* Days that the source has pruned, unless the target has them still. */
 static int tell_pruned(struct follow *follow, struct follow_stream *stream,
-    struct store_txn *source, struct store_txn *target)
+    struct store_txn *source, struct store_txn *target, struct error *error)
 {
         const struct store_ops *ops = source->store->ops;
         struct store_cursor cursor;
@@ -167,33 +208,57 @@ static int tell_pruned(struct follow *follow, struct follow_stream *stream,
         while (!code && cursor.key.stream == stream->number) {
                 struct mark_record mark;
                 uint32_t day = (uint32_t)cursor.key.major;
-                if (!has_mark(follow->options.target, stream->number, day, &mark))
+                code = find_mark(follow->options.target, stream->number, day, &mark, error);
+                if (code == ERR_NOT_FOUND)
                         target->store->ops->put(target, STORE_PRUNED, cursor.key, cursor.value);
-                code = ops->next(&cursor);
+                if (!code || code == ERR_NOT_FOUND)
+                        code = ops->next(&cursor);
         }
         ops->done(&cursor);
         return code == ERR_NOT_FOUND ? 0 : code;
 }
 
 /* Days that are not wanted: the target says that it has not got them. */
-static void tell_unwanted(struct follow *follow, struct follow_stream *stream,
-    struct store_txn *source, struct store_txn *target)
+static int tell_unwanted(struct follow *follow, struct follow_stream *stream,
+    struct store_txn *source, struct store_txn *target, struct error *error)
 {
         uint32_t day = 0;
-        for (; next_day(source, stream->number, day, &day); day++) {
+        int code;
+        for (; !(code = near_day(source, stream->number, day, false, &day)); day++) {
                 struct mark_record whole, there;
-                if (day_is_wanted(follow, day) ||
-                    !has_mark(follow->options.source, stream->number, day, &whole) ||
-                    has_mark(follow->options.target, stream->number, day, &there) ||
-                    whole.next_position == whole.first_position)
+                if (day_is_wanted(follow, day))
                         continue;
+                code = find_mark(follow->options.source, stream->number, day, &whole, error);
+                if (code && code != ERR_NOT_FOUND)
+                        return code;
+                if (code || whole.next_position == whole.first_position)
+                        continue;
+                code = find_mark(follow->options.target, stream->number, day, &there, error);
+                if (code && code != ERR_NOT_FOUND)
+                        return code;
                 struct gap_record gap = gap_of_pruned(&whole, day);
-                put_gap(target, stream->number, day, &gap);
+                if (code)
+                        put_gap(target, stream->number, day, &gap);
         }
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* The day in hand: it is there from now on, also where it was told to be pruned. */
+static int tell_day(struct follow *follow, struct follow_stream *stream, struct store_txn *target,
+    struct error *error)
+{
+        struct store_key key = key_day(stream->number, stream->state.day);
+        struct mark_record mark;
+        int code =
+            find_mark(follow->options.source, stream->number, stream->state.day, &mark, error);
+        target->store->ops->put(target, STORE_DAYS, key, (struct bytes){0});
+        if (!code)
+                target->store->ops->erase(target, STORE_PRUNED, key, key, NULL);
+        return code == ERR_NOT_FOUND ? 0 : code;
 }
 
 static int tell_stream(struct follow *follow, struct follow_stream *stream,
-    struct store_txn *source, struct store_txn *target)
+    struct store_txn *source, struct store_txn *target, struct error *error)
 {
         const struct store_ops *ops = target->store->ops;
         struct buffer name;
@@ -205,14 +270,11 @@ static int tell_stream(struct follow *follow, struct follow_stream *stream,
                 buffer_deinit(&name);
         }
         if (!stream->pruned) {
-                code = tell_pruned(follow, stream, source, target);
-                tell_unwanted(follow, stream, source, target);
+                code = tell_pruned(follow, stream, source, target, error);
+                code = code ? code : tell_unwanted(follow, stream, source, target, error);
         }
-        if (stream->state.day != UINT32_MAX && !stream->state.told) {
-                struct store_key key = key_day(stream->number, stream->state.day);
-                ops->put(target, STORE_DAYS, key, (struct bytes){0});
-                ops->erase(target, STORE_PRUNED, key, key, NULL);
-        }
+        if (!code && stream->state.day != UINT32_MAX && !stream->state.told)
+                code = tell_day(follow, stream, target, error);
         return code;
 }
 
@@ -266,15 +328,15 @@ static bool stream_has_news(const struct follow_stream *stream)
             (stream->state.day != UINT32_MAX && !stream->state.told);
 }
 
-static int tell_all(
-    struct follow *follow, struct store_txn *source, struct store_txn *target, bool *ret_news)
+static int tell_all(struct follow *follow, struct store_txn *source, struct store_txn *target,
+    bool *ret_news, struct error *error)
 {
         int code = 0;
         for (size_t i = 0; i < follow->stream_count && !code; i++) {
                 struct follow_stream *stream = &follow->streams[i];
                 if (!stream_has_news(stream))
                         continue;
-                code = tell_stream(follow, stream, source, target);
+                code = tell_stream(follow, stream, source, target, error);
                 *ret_news = true;
         }
         return code ? code : tell_symbols(follow, source, target, ret_news);
@@ -302,14 +364,15 @@ int follow_tell(struct follow *follow, struct error *error)
                 source->ops->abort(&from);
                 return code;
         }
-        code = tell_all(follow, &from, &to, &news);
+        code = tell_all(follow, &from, &to, &news, error);
         source->ops->abort(&from);
-        if (code || !news) {
+        if (!code && news) {
+                code = target->ops->commit(&to, error);
+        } else {
                 target->ops->abort(&to);
-                return error_set(
-                    error, code, "streams and symbols cannot be read: %s", error_name(code));
+                error_set(code ? error : NULL, code, "streams, days and symbols cannot be read: %s",
+                    error_name(code));
         }
-        code = target->ops->commit(&to, error);
         if (code)
                 follow->symbol_count = 0; /* none of them is known to be there */
         else
@@ -319,30 +382,58 @@ int follow_tell(struct follow *follow, struct error *error)
 
 /* ---- how much is behind ---- */
 
+/* When the first frame of a day came, by the recorder's clock; INT64_MAX: there is none. */
+static int64_t first_receive(struct store *source, uint32_t number, uint32_t day)
+{
+        struct store_txn txn;
+        struct store_cursor cursor;
+        struct frame_info info;
+        int64_t first_ns = INT64_MAX;
+        if (source->ops->begin(source, day, false, &txn, NULL))
+                return first_ns;
+        int code = source->ops->seek(&txn, STORE_FRAMES, key_position(number, 0), &cursor);
+        if (!code && cursor.key.stream == number && !frame_peek(cursor.value, &info))
+                first_ns = info.first_receive_time_ns;
+        source->ops->done(&cursor);
+        source->ops->abort(&txn);
+        return first_ns;
+}
+
+/* How long it is from what is there of a day (@there NULL: nothing) to its end. */
+static int64_t time_behind(struct follow *follow, uint32_t number, uint32_t day,
+    const struct mark_record *whole, const struct mark_record *there)
+{
+        int64_t from = there && there->recorded_until_receive_ns
+            ? there->recorded_until_receive_ns
+            : first_receive(follow->options.source, number, day);
+        return whole->recorded_until_receive_ns > from ? whole->recorded_until_receive_ns - from
+                                                       : 0;
+}
+
 static void count_stream(struct follow *follow, struct follow_stream *stream)
 {
         const struct mark_record *there = &stream->state.mark;
         uint64_t events = 0, bytes = 0;
         int64_t behind_ns = 0;
         uint32_t day = stream->state.day;
-        while (day != UINT32_MAX && follow_next_day(follow, stream->number, day, &day) &&
+        while (day != UINT32_MAX && !follow_next_day(follow, stream->number, day, &day, NULL) &&
             day_is_wanted(follow, day)) {
                 struct mark_record mark;
                 bool begun = day == stream->state.day && stream->state.begun;
-                if (has_mark(follow->options.source, stream->number, day, &mark)) {
+                if (!find_mark(follow->options.source, stream->number, day, &mark, NULL)) {
                         uint64_t size = mark.image_bytes + mark.change_bytes;
                         uint64_t size_there = there->image_bytes + there->change_bytes;
-                        events += mark.events - (begun ? there->events : 0);
+                        uint64_t events_there = begun ? there->events : 0;
+                        events += events_there > mark.events ? 0 : mark.events - events_there;
                         bytes += begun && size_there > size ? 0 : size - (begun ? size_there : 0);
-                        behind_ns += begun
-                            ? mark.recorded_until_receive_ns - there->recorded_until_receive_ns
-                            : mark.recorded_until_ns - mark.first_event_time_ns;
+                        behind_ns +=
+                            time_behind(follow, stream->number, day, &mark, begun ? there : NULL);
                 }
                 day++;
         }
         stream->events_behind = events;
         stream->bytes_behind = bytes;
-        stream->behind_ns = events && behind_ns > 0 ? behind_ns : 0;
+        stream->behind_ns = events ? behind_ns : 0;
 }
 
 void follow_count(struct follow *follow)

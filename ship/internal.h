@@ -14,6 +14,8 @@ struct follow_state {
         uint64_t next;           /* position of the first frame that is not there */
         uint64_t last, last_sum; /* the newest frame that is there, and what it held */
         bool last_known;
+        int64_t last_key;        /* ... and where it stands in the time index */
+        bool swept;              /* there is nothing beyond it that must go */
         uint32_t epoch;          /* the first that is not there */
         uint64_t gap;            /* key of the first gap record that may still change */
         uint64_t gap_sum;        /* ... and what it held */
@@ -27,7 +29,8 @@ struct follow_stream {
         bool renamed; /* the target must be told of the name (again) */
         bool pruned;  /* it was told which days are not there */
         bool stepped; /* staged is what the target will hold */
-        bool over;    /* of its day all is there, and there is a later one */
+        bool passed;  /* there is a later day, so of this one nothing more will come */
+        bool over;    /* ... and of its day all is there */
         struct follow_state state, staged;
         uint64_t events_behind, bytes_behind;
         int64_t behind_ns;
@@ -58,10 +61,14 @@ static inline bool day_is_wanted(const struct follow *follow, uint32_t day)
 int follow_learn(struct follow *follow, struct error *error);
 /* Tell the target of streams, days and symbols that it does not know. */
 int follow_tell(struct follow *follow, struct error *error);
-/* The first day of the stream from @from on that the source has. false: none. */
-bool follow_next_day(struct follow *follow, uint32_t number, uint32_t from, uint32_t *ret_day);
-/* Has the stream left @day? */
-bool follow_day_is_over(struct follow *follow, uint32_t number, uint32_t day);
+/* The first day of the stream from @from on that the source has. ERR_NOT_FOUND: none. */
+int follow_next_day(
+    struct follow *follow, uint32_t number, uint32_t from, uint32_t *ret_day, struct error *error);
+/* Has the stream left its day? To be asked before that day is read. */
+int follow_look_ahead(struct follow *follow, struct follow_stream *stream, struct error *error);
+/* The source's newest mark of the stream before @day; all zero where there is none. */
+int follow_mark_before(struct follow *follow, uint32_t number, uint32_t day,
+    struct mark_record *ret_mark, struct error *error);
 /* Count what is not there yet. */
 void follow_count(struct follow *follow);
 
@@ -79,6 +86,8 @@ int follow_copy_notes(struct follow *follow, struct store_txn *source, struct st
 
 void tally_frame(
     struct mark_record *mark, uint64_t position, const struct frame_info *info, size_t size);
+/* A damaged one: what its head says is not believed. */
+void tally_damaged(struct mark_record *mark, uint64_t position, size_t size);
 /* The mark of a copy that ends at mark->next_position, where @whole is the source's. */
 struct mark_record tally_mark(const struct mark_record *mark, const struct mark_record *whole);
 

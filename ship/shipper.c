@@ -19,6 +19,7 @@
 
 #define LOOK_EVERY_NS NS_PER_S
 #define KEEP_EVERY_NS (5 * NS_PER_S)
+#define FINISH_PAUSE_US 200000
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
 #define REMIND_NS (600 * NS_PER_S)
 #define BEHIND_TELL_NS (60 * NS_PER_S)
@@ -40,7 +41,8 @@ struct shipper {
         struct describer describer;
         unsigned failures;
         uint64_t random;
-        int failing; /* the code that was told last; 0: all is well */
+        int failing;         /* the code of the last failure; 0: all is well */
+        unsigned told_codes; /* which of them were told since all was well, a bit each */
         int64_t told_ns, kept_ns, behind_told_ns;
 };
 
@@ -80,7 +82,14 @@ static int open_source(struct shipper *shipper, struct error *error)
         if (shipper->source)
                 return 0;
         int code = store_lmdb.open(&shipper->source, &options, error);
-        return code ? code : claim_streams(shipper, error);
+        if (code)
+                return code;
+        code = claim_streams(shipper, error);
+        if (code) { /* not without its claims */
+                store_lmdb.close(shipper->source);
+                shipper->source = NULL;
+        }
+        return code;
 }
 
 static int open_target(struct shipper *shipper, struct error *error)
@@ -131,12 +140,14 @@ static void set_state(struct shipper *shipper, enum shipper_state state)
 static void tell_failure(struct shipper *shipper, int code, const struct error *error)
 {
         int64_t now_ns = clock_mono_ns();
-        bool first = shipper->failing != code;
+        unsigned bit = 1u << (unsigned)-code;
+        bool first = !(shipper->told_codes & bit);
         if (first || now_ns - shipper->told_ns >= REMIND_NS) {
                 log_warning("%s; %s; all is kept in the local store, trying again", error->text,
                     first ? "nothing is shipped meanwhile" : "still");
                 shipper->told_ns = now_ns;
         }
+        shipper->told_codes |= bit;
         shipper->failing = code;
         set_state(shipper, SHIPPER_WAITING);
 }
@@ -151,6 +162,7 @@ static void tell_success(struct shipper *shipper)
                     shipper->failing ? " again" : "", stats->events_behind,
                     (uint64_t)(stats->behind_ns / NS_PER_S));
         shipper->failing = 0;
+        shipper->told_codes = 0;
         shipper->failures = 0;
         int64_t now_ns = clock_mono_ns();
         if (stats->behind_ns > 3 * BEHIND_TELL_NS &&
@@ -260,7 +272,7 @@ static int work(struct shipper *shipper, struct error *error)
                 return code;
         int more = follow_step(shipper->follow, error);
         if (more < 0)
-                return more;
+                return error->text[0] ? more : error_set(error, more, "%s", error_name(more));
         code = keep_positions(shipper, false, error);
         return code ? code : more;
 }
@@ -302,8 +314,13 @@ static void finish(struct shipper *shipper)
 {
         struct error error = {0};
         int more = 1;
-        while (more == 1 && !time_is_up(shipper))
+        while (more && !time_is_up(shipper)) {
                 more = work(shipper, &error);
+                if (more < 0) {
+                        after_failure(shipper, more);
+                        usleep(FINISH_PAUSE_US);
+                }
+        }
         if (more == 0 && !keep_positions(shipper, true, &error))
                 log_info("MongoDB: everything is shipped");
         else

@@ -31,8 +31,9 @@ void tally_frame(
                 mark->change_bytes += size;
         if (frame_is_image(info))
                 return;
-        mark->running_max_ns = mark->timed ? later(mark->running_max_ns, info->max_event_time_ns)
-                                           : info->max_event_time_ns;
+        bool timed = info->flags & FRAME_TIMED;
+        mark->running_max_ns =
+            timed ? later(info->running_max_ns, info->max_event_time_ns) : info->max_event_time_ns;
         mark->timed = true;
         mark->events += info->events;
         mark->level_updates += info->level_updates;
@@ -40,10 +41,17 @@ void tally_frame(
                 tally_good(mark, position, info);
 }
 
+void tally_damaged(struct mark_record *mark, uint64_t position, size_t size)
+{
+        mark->next_position = position + 1;
+        mark->change_bytes += size;
+}
+
 /* Where all is there it is the source's own, but for what depends on how frames are coded. */
 struct mark_record tally_mark(const struct mark_record *mark, const struct mark_record *whole)
 {
         struct mark_record result = *mark;
+        result.clean = result.removed = false;
         if (mark->next_position == whole->next_position) {
                 result = *whole;
                 result.images = mark->images;

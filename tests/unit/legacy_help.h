@@ -63,9 +63,9 @@ static inline struct legacy_source *open_must(const struct legacy_source_options
         return source;
 }
 
-static inline struct legacy_source *source_must(const char *path)
+static inline struct legacy_source *source_must(const char *file)
 {
-        return open_must(&(struct legacy_source_options){.path = path});
+        return open_must(&(struct legacy_source_options){.path = file});
 }
 
 /* The next document, which is there. */
@@ -122,9 +122,9 @@ static inline struct import_result import_from(
         return result;
 }
 
-static inline struct import_result import_must(struct store *store, const char *path)
+static inline struct import_result import_must(struct store *store, const char *file)
 {
-        return import_from(store, &(struct legacy_source_options){.path = path});
+        return import_from(store, &(struct legacy_source_options){.path = file});
 }
 
 static inline struct store *memory_must(const char *name)

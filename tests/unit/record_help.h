@@ -58,9 +58,9 @@ static inline void feed_begin(struct feed *feed, uint64_t seed, struct store *st
         book_init(&feed->carried);
 }
 
-static inline struct store *feed_store(const struct store_ops *ops, const char *path)
+static inline struct store *feed_store(const struct store_ops *ops, const char *where)
 {
-        struct store_options options = {.path = path, .mode = STORE_WRITE};
+        struct store_options options = {.path = where, .mode = STORE_WRITE};
         struct error error = {0};
         struct store *store = NULL;
         if (ops->open(&store, &options, &error))

@@ -142,9 +142,9 @@ static void a_record_written_and_imported_is_the_same(void **state)
         }
 }
 
-static void read_file(const char *path, struct buffer *ret_bytes)
+static void read_file(const char *name, struct buffer *ret_bytes)
 {
-        FILE *file = fopen(path, "rb");
+        FILE *file = fopen(name, "rb");
         uint8_t bytes[4096];
         size_t size;
         assert_non_null(file);
@@ -256,12 +256,12 @@ static void trades_go_with_the_update_that_follows(void **state)
         feed_end(&feed);
 }
 
-static const char *text_at(const bson_t *document, const char *path)
+static const char *text_at(const bson_t *document, const char *place)
 {
         bson_iter_t at, found;
         assert_true(bson_iter_init(&at, document));
-        if (!bson_iter_find_descendant(&at, path, &found))
-                fail_msg("no %s", path);
+        if (!bson_iter_find_descendant(&at, place, &found))
+                fail_msg("no %s", place);
         return bson_iter_utf8(&found, NULL);
 }
 

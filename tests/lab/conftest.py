@@ -1,14 +1,21 @@
 """Fixtures: the captures, read once, and laboratories that end with their test."""
+import functools
+
 import pytest
 
 from lab_captures import BTC, FILES, FOUR, PROGRAM, TEN, US, capture, read_capture
 from lab_client import Lab
 
 
-@pytest.fixture(scope="session", name="captures")
-def captures_fixture():
+@functools.cache  # for the whole process, whatever fixtures come and go
+def read_captures():
     return {"btc": read_capture(BTC), "ten": read_capture(TEN), "four": read_capture(FOUR),
             "us": read_capture(US)}
+
+
+@pytest.fixture(scope="session", name="captures")
+def captures_fixture():
+    return read_captures()
 
 
 @pytest.fixture(name="lab")

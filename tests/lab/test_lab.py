@@ -113,6 +113,7 @@ def test_a_slow_reader_holds_play_back_and_memory_stays_small(lab, captures):
     assert [ws.text() for _ in messages] == messages
 
 
+@pytest.mark.alone
 def test_full_speed_is_at_least_twenty_thousand_depth_messages_a_second(lab):
     exchange = lab("btc", "--speed", "max", "--streams", "depth", "--loop", "4")
     ws = WebSocket(exchange, "/stream?streams=btcusdt@depth@100ms")
@@ -156,6 +157,7 @@ def test_a_hold_ends_by_itself_after_fifteen_seconds(lab, captures):
 
 # --- REST ---------------------------------------------------------------------------------------
 
+@pytest.mark.alone
 def test_depth_at_random_positions_is_the_book_of_what_arrived(lab, captures):
     messages, images = captures["btc"]
     end = json.loads([raw for raw in messages if stream_of(raw) == DEPTH][-1])["data"]["u"]
@@ -372,6 +374,7 @@ def test_more_than_five_frames_a_second_end_the_connection(lab):
     assert not closed.value.reset
 
 
+@pytest.mark.alone
 def test_five_frames_a_second_are_allowed(lab):
     exchange = lab("four", "--expect-timeout", "100")
     ws = WebSocket(exchange, "/ws")

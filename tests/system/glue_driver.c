@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct driver {
         unsigned long ticks;
         unsigned long alive;
         bool quit;
+        atomic_bool ended;
         char input[LINE_SIZE];
         size_t input_size;
 };
@@ -229,7 +231,9 @@ static void *watch_input(void *user)
 {
         struct driver *driver = user;
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        poll(&input, 1, -1);
+        /* what it saw may have been read before it woke up */
+        while (!poll(&input, 1, 100) && !atomic_load(&driver->ended))
+                ;
         feed_wake(driver->feed);
         return NULL;
 }
@@ -269,6 +273,7 @@ int main(int argc, char **argv)
         while (!driver.quit && !feed_run(driver.feed))
                 ;
         int64_t start = clock_mono_ns();
+        atomic_store(&driver.ended, true);
         pthread_join(watcher, NULL);
         rest_close(driver.rest);
         feed_close(driver.feed);

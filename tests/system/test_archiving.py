@@ -17,15 +17,20 @@ def archive_start(directory, store, number):
 
 
 def archive_and_kill(directory, store, choice):
-    """Start it again and again, and kill it at any moment. (killed, ended by themselves)"""
+    """Start it again and again, and kill it at any moment. (killed, ended by themselves)
+
+    How long it takes depends on what else runs: the moments follow, so that both happen."""
     killed = ended = 0
+    latest = 0.02
     for number in range(RUNS_KILLED):
         archive = archive_start(directory, store, number)
-        harness.time.sleep(choice.uniform(0, 0.02))
+        harness.time.sleep(choice.uniform(0, latest))
         if archive.running():
             killed += 1
+            latest *= 1.2
         else:
             ended += 1
+            latest /= 1.2
             assert archive.child.returncode == 0, archive.text()
         archive.kill()
         harness.time.sleep(0.12)

@@ -25,8 +25,8 @@ CLIENT_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def play(directory, names, *options, speed="max", symbols=None, done=None, wait=0, **settings):
-    """Record captures to their end and stop in order, once done(events by symbol and kind), after
-    so long a wait, or once the store does not grow any more."""
+    """Record captures to their end and stop in order, once done(events by symbol and kind), or
+    after so long a wait and once the store does not grow any more."""
     directory = pathlib.Path(directory)
     lab = harness.Lab(directory, names, *options, speed=speed)
     try:
@@ -35,8 +35,7 @@ def play(directory, names, *options, speed="max", symbols=None, done=None, wait=
         try:
             lab.wait_end(120)
             harness.time.sleep(wait)
-            if not wait:
-                settle(logger.store, done)
+            settle(logger.store, done)
         finally:
             assert logger.end() == 0, logger.text()[-3000:]
         journal = list(lab.journal())

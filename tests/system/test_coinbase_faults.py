@@ -558,7 +558,7 @@ class Refused:
 
     def __init__(self, directory, wrong):
         self.logger, self.wrong = None, wrong
-        self.lab = harness.Lab(directory, ["made"], *harness.KEYED, speed="1")
+        self.lab = harness.Lab(directory, ["made"], *harness.KEYED, speed="2")
         keys = {**harness.KEYS, wrong: WRONG[wrong]}
         self.logger = harness.Logger(
             directory, self.lab, harness.SYMBOLS["made"], directory / "store", **keys
@@ -570,9 +570,9 @@ class Refused:
                 process.kill()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def refused(tmp_path_factory):
-    """All three ways of being wrong; they run beside the other tests, for they take their time."""
+    """All three ways of being wrong, beside each other, for they take their time."""
     runs = []
     try:
         for wrong in WRONG:
@@ -590,6 +590,8 @@ def test_a_wrong_key_is_said_once_and_levels_are_recorded(wrong, refused):
     harness.time.sleep(max(0, begun + 20 - harness.time.monotonic()))
     [run] = [run for run in runs if run.wrong == wrong]
     logger = run.logger
+    run.lab.wait_end(60)
+    test_coinbase.settle(logger.store)
     assert logger.running(), logger.text()
     check_no_secret(logger)
     assert logger.end() == 0

@@ -12,6 +12,7 @@ import reference
 
 SYMBOL = "BADGERBTC"
 NAME = f"binance:{SYMBOL}"
+pytestmark = pytest.mark.alone  # the frames that there are depend on when they were sealed
 
 
 class Recording:
@@ -200,7 +201,10 @@ def test_each_altered_id_is_named(recording):
     for number, frame in enumerate(changes):
         store, hit = recording.damaged("alter-id", number)
         assert hit["first_id"] == frame["first_id"] - 1
-        assert named(problems(store), "do not follow", frame["position"] + 1)
+        # told at the next event; one that is alone may have none behind it, and tells by itself
+        places = [1] if frame["events"] > 1 else [0, 1]
+        found = problems(store)
+        assert any(named(found, "do not follow", frame["position"] + place) for place in places)
         recording.check_books(store, recording.some_times(50))
         shutil.rmtree(store)
 

@@ -11,6 +11,8 @@ import threading
 import time
 import unittest
 
+import pytest
+
 from glue_server import (Proxy, Scripts, Server, checksum, large_message, make_certificates,
                          tls_context)
 
@@ -219,6 +221,7 @@ class Messages(Base):
         self.assertGreaterEqual(alive, 6)
         self.assertNotIn("message", " ".join(driver.seen))
 
+    @pytest.mark.alone
     def test_a_quiet_connection_is_pinged_now_and_then(self):
         driver = self.driver("--quiet-ms", "500")
         driver.connect(self.exchange.port, "/ws/hold")
@@ -229,6 +232,7 @@ class Messages(Base):
         self.assertIn(len(self.scripts.pings), (4, 5))
         self.assertGreaterEqual(after - before, 4)
 
+    @pytest.mark.alone
     def test_ticks(self):
         driver = self.driver()
         before, _ = driver.stats()
@@ -664,6 +668,7 @@ class Rest(Base):
         self.rest.say("resolve 6 nowhere.invalid")
         self.assertRegex(self.rest.expect("answer 6 ", 30), "code -[13] .*nowhere.invalid: ")
 
+    @pytest.mark.alone
     def test_a_hanging_name_server_holds_up_nothing(self):
         self.start_driver("--timeout-ms", "1000")
         self.rest.say("resolve 1 hang.test")

@@ -79,9 +79,10 @@ def test_twenty_kills(tmp_path):
                 **settings,
             )
             # some while names and images are fetched, some in full run
-            harness.time.sleep(
-                choice.choice([0.05, 0.15, 0.3, 1.0, 1.5, 2.2, 3.0]) * choice.uniform(0.8, 1.2)
-            )
+            moment = choice.choice([0.05, 0.15, 0.3, 1.0, 1.5, 2.2, 3.0])
+            if moment >= 1:
+                logger.wait_text(": live")
+            harness.time.sleep(moment * choice.uniform(0.8, 1.2))
             killed_ns = harness.time.time_ns()
             running = "live" in logger.text()
             logger.kill()

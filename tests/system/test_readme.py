@@ -11,6 +11,9 @@ import pytest
 from harness import BUILD, ROOT, Lab, Process, wait_until
 
 RELEASE = ROOT / "build" / "release"
+pytestmark = pytest.mark.skipif(
+    BUILD.resolve() != RELEASE.resolve(), reason="the README speaks of build/release"
+)
 
 
 def blocks():
@@ -30,12 +33,6 @@ def shell(lines, cwd, **variables):
     """Run the lines in one shell, which ends at the first that fails."""
     return subprocess.run(["bash", "-ec", "\n".join(lines)], cwd=cwd, capture_output=True,
                           text=True, timeout=600, check=False, env={**os.environ, **variables})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def release_only():
-    if BUILD.resolve() != RELEASE.resolve():
-        pytest.skip("the README speaks of build/release")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ void store_local_add(
                 txn->store->ops->put(txn, table, key, value);
         else if (code)
                 txn->code = code;
-        else if (known.size != value.size || memcmp(known.data, value.data, value.size))
+        else if (known.size != value.size ||
+            (value.size && memcmp(known.data, value.data, value.size)))
                 txn->code = ERR_CORRUPT;
 }
 

@@ -210,8 +210,8 @@ static int mongo_drop(struct store *store, uint32_t day, struct error *error)
                     day == STORE_META ? "meta is no day" : "the day is written to");
         int code = mongo_recorder_read(self, error);
         code = code ? code : find_day(self, day, error);
-        code = code ? code : mongo_recorder_drop_day(self, day, error);
         code = code ? code : mongo_delete_day(self, day, error);
+        code = code ? code : mongo_recorder_drop_day(self, day, error);
         return code ? code : mongo_recorder_read(self, error);
 }
 

@@ -324,7 +324,8 @@ static int send_puts(struct store_txn *txn, size_t *at, struct error *error)
                         common = collection;
                         bulk = bulk ? bulk : mongo_bulk_begin(self->mongo, collection, true);
                         code = put_parts(txn, collection, id_of(document), value, error);
-                        mongo_bulk_replace(bulk, &filter, document);
+                        if (!code)
+                                mongo_bulk_replace(bulk, &filter, document);
                 }
                 bson_destroy(&filter);
                 bson_destroy(document);
@@ -355,21 +356,27 @@ int mongo_commit_pending(struct store_txn *txn, struct error *error)
         return code ? code : send_changed(txn, error);
 }
 
+static int delete_all(
+    struct mongo_store *self, const char *collection, const bson_t *filter, struct error *error)
+{
+        struct mongo_bulk *bulk = mongo_bulk_begin(self->mongo, collection, true);
+        mongo_bulk_delete(bulk, filter);
+        return send_bulk(bulk, error);
+}
+
+/* The marks first: what is left by a failure counts as nothing. */
 int mongo_delete_day(struct mongo_store *self, uint32_t day, struct error *error)
 {
         const char *names[MONGO_PARTS_MAX];
         bson_t filter = BSON_INITIALIZER;
-        int code = 0;
         mongo_filter_place(self, day, &filter);
-        for (enum store_table table = STORE_FRAMES; table <= STORE_TABLES && !code; table++) {
-                unsigned count = table == STORE_TABLES ? 1 : mongo_collections(table, names);
-                names[0] = table == STORE_TABLES ? "parts" : names[0];
-                for (unsigned i = 0; i < count && !code; i++) {
-                        struct mongo_bulk *bulk = mongo_bulk_begin(self->mongo, names[i], true);
-                        mongo_bulk_delete(bulk, &filter);
-                        code = send_bulk(bulk, error);
-                }
+        int code = delete_all(self, "marks", &filter, error);
+        for (enum store_table table = STORE_FRAMES; table < STORE_TABLES && !code; table++) {
+                unsigned count = mongo_collections(table, names);
+                for (unsigned i = 0; i < count && !code; i++)
+                        code = delete_all(self, names[i], &filter, error);
         }
+        code = code ? code : delete_all(self, "parts", &filter, error);
         bson_destroy(&filter);
         return code;
 }

@@ -333,6 +333,9 @@ int mongo_recorder_open(
                 if (code == ERR_BUSY && why.code)
                         return code; /* it is held; nobody was just quicker */
         }
+        if (code == ERR_BUSY)
+                error_set(error, code, "MongoDB %s: others write to recorder '%s' all the time",
+                    mongo_label(self->mongo), self->info.recorder);
         return code;
 }
 

@@ -73,7 +73,7 @@ def test_a_password_in_the_uri_is_out_of_sight(words, hidden, silent, tmp_path):
 
 def test_a_password_that_makes_the_uri_wrong_is_not_shown():
     done = run("obrebuild", "--mongodb", "mongodb://reader:hunter/2@hunter@127.0.0.1:1/", "list")
-    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert (done.returncode, done.stdout) == (USAGE, "")
     assert done.stderr.count("\n") == 1, done.stderr
     assert "hunter" not in done.stderr
 

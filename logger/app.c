@@ -19,7 +19,8 @@
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
 #define CLOSE_WAIT_NS (5 * NS_PER_S)
-#define SHIP_WAIT_NS (5 * NS_PER_S)
+#define SHIP_WAIT_NS (5 * NS_PER_S) /* of both that write to a database */
+#define LEGACY_WAIT_NS (2 * NS_PER_S)
 #define REFRESH_SHARE 5 /* re-images take at most a fifth of the REST budget */
 
 static void wake_cb(void *user)
@@ -475,9 +476,9 @@ int app_close(struct app *app, struct error *error)
         if (app->recorder)
                 code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
         int64_t until_ns = clock_mono_ns() + SHIP_WAIT_NS;
-        shipper_close(app->shipper, SHIP_WAIT_NS);
+        legacy_close(app->legacy, LEGACY_WAIT_NS);
         int64_t left_ns = until_ns - clock_mono_ns();
-        legacy_close(app->legacy, left_ns > 0 ? left_ns : 0);
+        shipper_close(app->shipper, left_ns > 0 ? left_ns : 0);
         if (app->store) /* only now another program may write there */
                 store_lmdb.close(app->store);
         app_forget_symbols(app);

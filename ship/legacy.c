@@ -282,6 +282,14 @@ static int round_once(struct legacy *self, bool *more, struct error *error)
 
 /* ---- the thread ---- */
 
+static bool is_stopped(struct legacy *self)
+{
+        pthread_mutex_lock(&self->lock);
+        bool stop = self->stop;
+        pthread_mutex_unlock(&self->lock);
+        return stop;
+}
+
 /* One line for each change of state. */
 static void tell(struct legacy *self, int code, const struct error *error)
 {
@@ -289,7 +297,7 @@ static void tell(struct legacy *self, int code, const struct error *error)
                 log_warning("MongoDB, older layout: %s; it is tried again by itself, nothing is "
                             "lost meanwhile",
                     error->text);
-        else if (!code && self->failures)
+        else if (!code && self->failures && !is_stopped(self)) /* at the end it may just give up */
                 log_info("MongoDB, older layout: writing again");
         if (!code)
                 self->failures = 0;
@@ -307,14 +315,6 @@ static void rest(struct legacy *self, int64_t wait_ns)
         while (!self->stop && clock_mono_ns() < end_ns)
                 pthread_cond_timedwait(&self->wake, &self->lock, &until);
         pthread_mutex_unlock(&self->lock);
-}
-
-static bool is_stopped(struct legacy *self)
-{
-        pthread_mutex_lock(&self->lock);
-        bool stop = self->stop;
-        pthread_mutex_unlock(&self->lock);
-        return stop;
 }
 
 /* How long to rest after a round that took so long: never more than a small share of a core. */

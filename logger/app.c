@@ -165,7 +165,6 @@ static int check_sink(const struct settings *settings, struct error *error)
         struct mongo_options options = {.uri = text_or_null(settings, "MONGODB_ENDPOINT"),
             .password = text_or_null(settings, "MONGODB_PASSWORD"),
             .database = settings_text(settings, "MONGODB_DATABASE")};
-        struct mongo *mongo;
         struct error why;
         if (options.database[strcspn(options.database, "/\\. \"$*<>:|?")])
                 return error_set(error, ERR_USAGE,
@@ -173,11 +172,10 @@ static int check_sink(const struct settings *settings, struct error *error)
                     options.database);
         if (!options.uri)
                 return 0;
-        if (mongo_open(&mongo, &options, &why))
+        if (mongo_check(&options, &why))
                 return error_set(error, ERR_USAGE,
                     "MONGODB_ENDPOINT=(not shown): %s; allowed is host:port or a mongodb:// URI",
                     why.text);
-        mongo_close(mongo);
         return 0;
 }
 
@@ -269,11 +267,12 @@ static int open_store(struct app *app, struct error *error)
         int code = store_lmdb.open(&app->store, &options, error);
         if (!code)
                 code = recorder_open(&app->recorder, app->store, &record, error);
-        unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
-        if (!code && keep)
-                code = keeper_open(&app->keeper, options.path, keep, error);
         code = code ? code : open_sink(app, error);
-        return code ? code : open_legacy(app, error);
+        code = code ? code : open_legacy(app, error);
+        unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
+        if (!code && keep) /* only now: the sink has claimed what it has not got */
+                code = keeper_open(&app->keeper, options.path, keep, error);
+        return code;
 }
 
 static int open_network(struct app *app, struct error *error)
@@ -476,9 +475,9 @@ int app_close(struct app *app, struct error *error)
         if (app->recorder)
                 code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
         int64_t until_ns = clock_mono_ns() + SHIP_WAIT_NS;
-        legacy_close(app->legacy, LEGACY_WAIT_NS);
+        app->left_behind = !legacy_close(app->legacy, LEGACY_WAIT_NS);
         int64_t left_ns = until_ns - clock_mono_ns();
-        shipper_close(app->shipper, left_ns > 0 ? left_ns : 0);
+        app->left_behind |= !shipper_close(app->shipper, left_ns > 0 ? left_ns : 0);
         if (app->store) /* only now another program may write there */
                 store_lmdb.close(app->store);
         app_forget_symbols(app);

@@ -119,6 +119,7 @@ struct app {
         struct recorder *recorder;
         struct keeper *keeper;
         struct shipper *shipper; /* NULL: no sink */
+        bool left_behind;        /* a thread that waits for a database did not end */
         struct legacy *legacy;   /* NULL: the older layout is not written */
         struct feed *feed;
         struct rest *rest;

@@ -137,5 +137,10 @@ int main(int argc, char **argv)
         if (!code && options_value(&options, "--check"))
                 printf("the settings are valid\n");
         settings_free(settings);
-        return code ? fail(&error) : 0;
+        int result = code ? fail(&error) : 0;
+        if (app.left_behind) { /* no exit handler takes away what that thread uses */
+                fflush(NULL);
+                _exit(result);
+        }
+        return result;
 }

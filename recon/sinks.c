@@ -7,18 +7,14 @@ bool recon_is_awaited(
 {
         const struct store_ops *ops = reader->store->ops;
         struct store_txn meta;
-        struct store_cursor cursor;
-        bool awaited = false;
+        struct sink_record sink;
+        struct bytes value;
         if (ops->begin(reader->store, STORE_META, false, &meta, NULL))
                 return true;
-        int code = ops->seek(&meta, STORE_SINKS, key_sink(stream->number, 0), &cursor);
-        while (!code && cursor.key.stream == stream->number && !awaited) {
-                struct sink_record sink;
-                awaited =
-                    sink_read(cursor.value, &sink) || (sink.position >= from && sink.position < to);
-                code = ops->next(&cursor);
-        }
-        ops->done(&cursor);
+        int code = ops->get(&meta, STORE_SINKS, key_sink(stream->number, SINK_MONGODB), &value);
+        bool awaited = code
+            ? code != ERR_NOT_FOUND
+            : sink_read(value, &sink) || (sink.position >= from && sink.position < to);
         ops->abort(&meta);
         return awaited;
 }

@@ -31,6 +31,8 @@ void follow_reload(struct follow *follow)
 {
         for (size_t i = 0; i < follow->stream_count; i++) {
                 struct follow_stream *stream = &follow->streams[i];
+                if (stream->state.loaded)
+                        stream->known = stream->state;
                 stream->state = (struct follow_state){.day = UINT32_MAX};
                 stream->renamed = true;
                 stream->pruned = stream->passed = stream->over = false;
@@ -216,7 +218,9 @@ int follow_step(struct follow *follow, struct error *error)
                 code = step_day(follow, day++, error);
         code = code ? code : advance(follow, error);
         if (code)
-                return code;
+                return error->text[0]
+                    ? code
+                    : error_set(error, code, "the record cannot be read: %s", error_name(code));
         follow->more |= !follow->budget; /* days behind the last one were not looked at */
         if (clock_mono_ns() - follow->counted_ns >= COUNT_EVERY_NS || !follow->more)
                 follow_count(follow);

@@ -45,6 +45,9 @@ int follow_step(struct follow *follow, struct error *error);
 /* Look again where the copy stands: something went wrong there. */
 void follow_reload(struct follow *follow);
 
+/* Count anew what is not there yet: the source goes on while the target is away. */
+void follow_count(struct follow *follow);
+
 const struct follow_stats *follow_stats(const struct follow *follow);
 
 /* Of each stream, in turn: how far it is there; false: no more. */

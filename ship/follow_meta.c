@@ -114,52 +114,63 @@ int follow_mark_before(struct follow *follow, uint32_t number, uint32_t day,
 }
 
 /* Did the target ever have the stream's day? What tells so outlives the day itself there. */
-static bool knows_day(struct store *store, uint32_t number, uint32_t day)
+static int knows_day(
+    struct store *store, uint32_t number, uint32_t day, bool *ret_knows, struct error *error)
 {
         struct store_txn meta;
         struct bytes value;
-        if (store->ops->begin(store, STORE_META, false, &meta, NULL))
-                return false;
-        bool knows = !store->ops->get(&meta, STORE_DAYS, key_day(number, day), &value);
+        int code = store->ops->begin(store, STORE_META, false, &meta, error);
+        if (code)
+                return code;
+        code = store->ops->get(&meta, STORE_DAYS, key_day(number, day), &value);
         store->ops->abort(&meta);
-        return knows;
+        *ret_knows = !code;
+        return !code || code == ERR_NOT_FOUND
+            ? 0
+            : error_set(error, code, "days there cannot be read: %s", error_name(code));
 }
 
 /* Where to begin: the day that the source remembers, if the target knows it; else the first. */
-static void first_day(struct follow *follow, struct store_txn *meta, struct follow_stream *stream)
+static int first_day(struct follow *follow, struct store_txn *meta, struct follow_stream *stream,
+    struct error *error)
 {
         struct bytes value;
         struct sink_record sink;
         uint32_t day = UINT32_MAX;
         unsigned number = follow->options.sink;
-        if (number &&
+        bool known = number &&
             !meta->store->ops->get(meta, STORE_SINKS, key_sink(stream->number, number), &value) &&
-            !sink_read(value, &sink) && sink.day >= follow->options.from_day &&
-            knows_day(follow->options.target, stream->number, sink.day))
+            !sink_read(value, &sink) && sink.day >= follow->options.from_day;
+        int code =
+            known ? knows_day(follow->options.target, stream->number, sink.day, &known, error) : 0;
+        if (code)
+                return code;
+        if (known)
                 day = sink.day;
         else if (near_day(meta, stream->number, follow->options.from_day, false, &day) ||
             !day_is_wanted(follow, day))
                 day = UINT32_MAX;
         stream->passed = stream->over = false;
         stream->state = (struct follow_state){.day = day};
+        return 0;
 }
 
-static void learn_stream(
-    struct follow *follow, struct store_txn *meta, uint32_t number, const struct stream_name *name)
+static int learn_stream(struct follow *follow, struct store_txn *meta, uint32_t number,
+    const struct stream_name *name, struct error *error)
 {
         struct follow_stream *stream = find_stream(follow, number);
         if (follow->options.wants_cb && !follow->options.wants_cb(name, follow->options.user))
-                return;
+                return 0;
         if (!stream) {
                 follow->streams = memory_resize(
                     follow->streams, (follow->stream_count + 1) * sizeof(struct follow_stream));
                 stream = &follow->streams[follow->stream_count++];
-                *stream = (struct follow_stream){.number = number, .state = {.day = UINT32_MAX}};
+                *stream = (struct follow_stream){
+                    .number = number, .state = {.day = UINT32_MAX}, .known = {.day = UINT32_MAX}};
         }
         stream->renamed |= stream->name.sequenced != name->sequenced || !*stream->name.symbol;
         stream->name = *name;
-        if (stream->state.day == UINT32_MAX)
-                first_day(follow, meta, stream);
+        return stream->state.day == UINT32_MAX ? first_day(follow, meta, stream, error) : 0;
 }
 
 int follow_learn(struct follow *follow, struct error *error)
@@ -175,14 +186,15 @@ int follow_learn(struct follow *follow, struct error *error)
         while (!code) {
                 struct stream_name name;
                 code = stream_name_read(cursor.value, &name);
-                if (!code)
-                        learn_stream(follow, &meta, cursor.key.stream, &name);
+                code = code ? code : learn_stream(follow, &meta, cursor.key.stream, &name, error);
                 code = code ? code : ops->next(&cursor);
         }
         ops->done(&cursor);
         ops->abort(&meta);
-        return code == ERR_NOT_FOUND
-            ? 0
+        if (code == ERR_NOT_FOUND)
+                return 0;
+        return error->code
+            ? code
             : error_set(error, code, "the list of streams cannot be read: %s", error_name(code));
 }
 
@@ -366,7 +378,9 @@ int follow_tell(struct follow *follow, struct error *error)
         }
         code = tell_all(follow, &from, &to, &news, error);
         source->ops->abort(&from);
-        if (!code && news) {
+        bool alive =
+            !target->ops->atomic; /* who writes to a database shows now and then that it is */
+        if (!code && (news || alive)) {
                 code = target->ops->commit(&to, error);
         } else {
                 target->ops->abort(&to);
@@ -412,14 +426,15 @@ static int64_t time_behind(struct follow *follow, uint32_t number, uint32_t day,
 
 static void count_stream(struct follow *follow, struct follow_stream *stream)
 {
-        const struct mark_record *there = &stream->state.mark;
+        const struct follow_state *state = stream->state.loaded ? &stream->state : &stream->known;
+        const struct mark_record *there = &state->mark;
         uint64_t events = 0, bytes = 0;
         int64_t behind_ns = 0;
-        uint32_t day = stream->state.day;
+        uint32_t day = state->day;
         while (day != UINT32_MAX && !follow_next_day(follow, stream->number, day, &day, NULL) &&
             day_is_wanted(follow, day)) {
                 struct mark_record mark;
-                bool begun = day == stream->state.day && stream->state.begun;
+                bool begun = day == state->day && state->begun;
                 if (!find_mark(follow->options.source, stream->number, day, &mark, NULL)) {
                         uint64_t size = mark.image_bytes + mark.change_bytes;
                         uint64_t size_there = there->image_bytes + there->change_bytes;

@@ -32,6 +32,7 @@ struct follow_stream {
         bool passed;  /* there is a later day, so of this one nothing more will come */
         bool over;    /* ... and of its day all is there */
         struct follow_state state, staged;
+        struct follow_state known; /* before the last new look: to count what is behind meanwhile */
         uint64_t events_behind, bytes_behind;
         int64_t behind_ns;
 };
@@ -69,8 +70,6 @@ int follow_look_ahead(struct follow *follow, struct follow_stream *stream, struc
 /* The source's newest mark of the stream before @day; all zero where there is none. */
 int follow_mark_before(struct follow *follow, uint32_t number, uint32_t day,
     struct mark_record *ret_mark, struct error *error);
-/* Count what is not there yet. */
-void follow_count(struct follow *follow);
 
 /* follow_day.c: one stream's frames of one day, and what tells of them */
 

@@ -387,10 +387,10 @@ int legacy_open(
         return 0;
 }
 
-void legacy_close(struct legacy *self, int64_t wait_ns)
+bool legacy_close(struct legacy *self, int64_t wait_ns)
 {
         if (!self)
-                return;
+                return true;
         pthread_mutex_lock(&self->lock);
         self->stop = true;
         self->deadline_ns = clock_mono_ns() + wait_ns;
@@ -402,7 +402,8 @@ void legacy_close(struct legacy *self, int64_t wait_ns)
                 log_info("MongoDB, older layout: no answer; what is left over the next start "
                          "writes");
                 pthread_detach(self->thread); /* it waits for an answer: its memory stays */
-                return;
+                return false;
         }
         legacy_free(self);
+        return true;
 }

@@ -7,6 +7,7 @@
 #ifndef SHIP_LEGACY_H
 #define SHIP_LEGACY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -27,7 +28,7 @@ int legacy_open(
     struct legacy **ret_legacy, const struct legacy_options *options, struct error *error);
 
 /* Write what is committed by now, at most @wait_ns long, and end. What is left over is written when
- * it is opened again. */
-void legacy_close(struct legacy *legacy, int64_t wait_ns);
+ * it is opened again. false: its thread still waits for an answer, and is left behind. */
+bool legacy_close(struct legacy *legacy, int64_t wait_ns);
 
 #endif

@@ -35,8 +35,9 @@ struct shipper_stats {
 int shipper_open(
     struct shipper **ret_shipper, const struct shipper_options *options, struct error *error);
 
-/* Ship what is left, at most for about @wait_ns, then end. NULL is allowed. */
-void shipper_close(struct shipper *shipper, int64_t wait_ns);
+/* Ship what is left, at most for about @wait_ns, then end. NULL is allowed. false: its thread still
+ * waits for an answer, and is left behind; nobody takes from it what it uses. */
+bool shipper_close(struct shipper *shipper, int64_t wait_ns);
 
 struct shipper_stats shipper_stats(struct shipper *shipper);
 

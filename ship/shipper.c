@@ -147,6 +147,8 @@ static void tell_failure(struct shipper *shipper, int code, const struct error *
                     first ? "nothing is shipped meanwhile" : "still");
                 shipper->told_ns = now_ns;
         }
+        if (shipper->follow)
+                follow_count(shipper->follow);
         shipper->told_codes |= bit;
         shipper->failing = code;
         set_state(shipper, SHIPPER_WAITING);
@@ -402,9 +404,16 @@ int shipper_open(
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
         pthread_cond_init(&shipper->wake, &attributes);
         pthread_condattr_destroy(&attributes);
-        if (pthread_create(&shipper->thread, NULL, shipper_main, shipper)) {
+        int code = open_source(shipper, error); /* for its claims: nothing is dropped from now on */
+        if (!code) {
+                store_lmdb.close(shipper->source);
+                shipper->source = NULL;
+        }
+        if (!code && pthread_create(&shipper->thread, NULL, shipper_main, shipper))
+                code = error_set(error, ERR_IO, "cannot start the thread that ships to MongoDB");
+        if (code) {
                 shipper_free(shipper);
-                return error_set(error, ERR_IO, "cannot start the thread that ships to MongoDB");
+                return code;
         }
         *ret_shipper = shipper;
         return 0;
@@ -412,10 +421,10 @@ int shipper_open(
 
 /* A call to the server may last as long as its time-outs: then the thread is left behind, and ends
  * with the process; what it holds is not touched. */
-void shipper_close(struct shipper *shipper, int64_t wait_ns)
+bool shipper_close(struct shipper *shipper, int64_t wait_ns)
 {
         if (!shipper)
-                return;
+                return true;
         pthread_mutex_lock(&shipper->lock);
         shipper->stop = true;
         shipper->stop_ns = clock_mono_ns() + wait_ns;
@@ -427,9 +436,10 @@ void shipper_close(struct shipper *shipper, int64_t wait_ns)
         if (pthread_timedjoin_np(shipper->thread, NULL, &until)) {
                 log_info("MongoDB: no answer; what is not shipped yet the next start ships");
                 pthread_detach(shipper->thread);
-                return;
+                return false;
         }
         shipper_free(shipper);
+        return true;
 }
 
 struct shipper_stats shipper_stats(struct shipper *shipper)

@@ -384,8 +384,8 @@ static void settle(struct parse *parse)
 {
         struct legacy_document *document = parse->document;
         settle_times(parse);
-        document->has_ids =
-            parse->has_first && parse->has_last && document->first_id <= document->last_id;
+        document->has_ids = parse->has_first && parse->has_last &&
+            document->first_id <= document->last_id && document->last_id < INT64_MAX / 2;
         document->sequenced = document->has_ids && parse->sequenced;
         for (size_t s = 0; s < LEGACY_SIDES; s++) {
                 document->levels[s] = pairs_of(&parse->parser->pairs[s]);

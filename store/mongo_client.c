@@ -47,6 +47,12 @@ static void library_begin(void)
         mongoc_init();
 }
 
+static void library_use(void)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        pthread_once(&once, library_begin);
+}
+
 /* ---- errors ---- */
 
 static int code_of_server(uint32_t code)
@@ -119,7 +125,9 @@ static void set_options(mongoc_uri_t *uri, const char *password)
         if (!mongoc_uri_has_option(uri, MONGOC_URI_SERVERSELECTIONTRYONCE))
                 mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
         if (!mongoc_uri_has_option(uri, MONGOC_URI_COMPRESSORS))
-                mongoc_uri_set_compressors(uri, "zstd"); /* where the server has it */
+                mongoc_uri_set_compressors(uri, "zstd");              /* where the server has it */
+        if (!mongoc_uri_has_option(uri, MONGOC_URI_READCONCERNLEVEL)) /* what cannot be undone */
+                mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_READCONCERNLEVEL, "majority");
         if (!mongoc_uri_get_appname(uri))
                 mongoc_uri_set_appname(uri, "oblogger");
         if (password && mongoc_uri_get_username(uri) && !mongoc_uri_get_password(uri))
@@ -159,11 +167,20 @@ static void make_label(struct mongo *mongo, const mongoc_uri_t *uri, const char 
         text_make_printable(mongo->label);
 }
 
+int mongo_check(const struct mongo_options *options, struct error *error)
+{
+        library_use();
+        mongoc_uri_t *uri = parse_uri(options, error);
+        int code = uri ? check_tls(uri, error) : ERR_USAGE;
+        if (uri)
+                mongoc_uri_destroy(uri);
+        return code;
+}
+
 int mongo_open(struct mongo **ret_mongo, const struct mongo_options *options, struct error *error)
 {
-        static pthread_once_t once = PTHREAD_ONCE_INIT;
         bson_error_t why = {0};
-        pthread_once(&once, library_begin);
+        library_use();
         mongoc_uri_t *uri = parse_uri(options, error);
         if (!uri)
                 return ERR_USAGE;

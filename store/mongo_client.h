@@ -32,6 +32,9 @@ struct mongo_options {
         const char *password; /* where the URI names a user without one; may be NULL */
 };
 
+/* Is it an address that mongo_open takes? Nothing is looked up. ERR_USAGE. */
+int mongo_check(const struct mongo_options *options, struct error *error);
+
 /* ERR_USAGE: the URI is none, or switches off the verification of certificates. */
 int mongo_open(struct mongo **ret_mongo, const struct mongo_options *options, struct error *error);
 void mongo_close(struct mongo *mongo);

@@ -90,8 +90,13 @@ static void known_query(const struct group *group, bson_t *filter, bson_t *opts)
 {
         bson_t inside, ids;
         char index[16];
+        bson_iter_t place;
         bson_init(filter);
         bson_init(opts);
+        if (bson_iter_init_find(&place, group->members[0]->document, "recorder"))
+                bson_append_iter(filter, "recorder", -1, &place);
+        if (bson_iter_init_find(&place, group->members[0]->document, "day"))
+                bson_append_iter(filter, "day", -1, &place);
         BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &inside);
         BSON_APPEND_ARRAY_BEGIN(&inside, "$in", &ids);
         for (unsigned i = 0; i < group->count; i++) {

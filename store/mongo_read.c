@@ -89,9 +89,10 @@ static int take_documents(struct store_txn *txn, const char *collection,
         struct mongo_store *self = mongo_of(txn->store);
         char place_id[MONGO_ID_SIZE];
         const bson_t *document;
+        size_t bytes = 0;
         int code = 0;
         mongo_place_id(self, txn->place, place_id);
-        for (unsigned i = 0; i < room && !code; i++) {
+        for (unsigned i = 0; i < room && i < window->limit && !code; i++) {
                 struct error *error = &mongo_txn_of(txn)->error;
                 struct mongo_record *record = &window->records[window->count];
                 code = mongo_cursor_next(cursor, &document, error);
@@ -99,6 +100,9 @@ static int take_documents(struct store_txn *txn, const char *collection,
                         code = mongo_document_read(
                             self, collection, place_id, document, record, error);
                 window->count += !code;
+                bytes += code ? 0 : record->size;
+                if (bytes > WINDOW_BYTES) /* the others are asked for next */
+                        window->limit = i + 1;
         }
         return code == ERR_NOT_FOUND ? 0 : code;
 }

@@ -145,8 +145,10 @@ static void list_names(char *const *names, size_t count, char *ret_text, size_t 
 /* "host:port/database", without what may be secret. */
 static const char *place_of(const char *uri, const char *database, char *ret_text, size_t size)
 {
-        const char *scheme = strstr(uri, "://"), *user = strrchr(uri, '@');
-        const char *from = user ? user + 1 : scheme ? scheme + 3 : uri;
+        const char *scheme = strstr(uri, "://"), *from = scheme ? scheme + 3 : uri;
+        const char *end = from + strcspn(from, "/?"); /* only there a user is named */
+        for (const char *at = from; at < end; at++)
+                from = *at == '@' ? at + 1 : from;
         size_t hosts = strcspn(from, "/?"), named = strcspn(from, "?");
         bool tells = named > hosts + 1;
         snprintf(ret_text, size, "%.*s%s%s", (int)(tells ? named : hosts), from, tells ? "" : "/",

@@ -228,6 +228,40 @@ static void a_pruned_day_without_events_is_not_covered(void **state)
 #define LEVELS 2500
 
 /* Images of every book at midnight are more than the queue holds; the disk is fine. */
+/* A start on the next day, before anything has come: its gap is there, a frame is not. */
+static void a_day_without_frames_is_passed_over(void **state)
+{
+        (void)state;
+        struct feed feed;
+        struct reader reader;
+        struct recon_book book;
+        struct error error = {0};
+        feed_begin(&feed, 8, open_disk(STORE_WRITE));
+        feed_open(&feed);
+        feed_bridge(&feed, 2, 2);
+        for (int i = 0; i < 50; i++)
+                feed_event(&feed);
+        feed_close(&feed);
+        feed.now_ns = T0 + DAY_NS;
+        feed_open(&feed);
+        recorder_tick(feed.recorder, feed.now_ns + NS_PER_S);
+        feed_close(&feed);
+        int64_t last_id = feed.event.last_id, at_ns = feed.now_ns + NS_PER_S;
+        feed_end(&feed);
+        struct store *store = open_disk(STORE_READ);
+        assert_int_equal(reader_open(&reader, store, &error), 0);
+        size_t days = reader.streams[0].day_count;
+        recon_book_init(&book);
+        int code = recon_book_at(&reader, &reader.streams[0], at_ns, CLOCK_EXCHANGE, &book, &error);
+        recon_book_deinit(&book);
+        reader_close(&reader);
+        store->ops->close(store);
+        assert_int_equal(days, 2);
+        assert_int_equal(code, 0);
+        assert_int_equal(book.status, STATUS_GAP);
+        assert_int_equal(book.last_id, last_id);
+}
+
 /* What a sink has of the first stream. */
 static void put_sink(struct store *store, uint64_t position)
 {
@@ -329,6 +363,7 @@ int main(void)
             PRUNE_TEST(a_day_that_a_gap_began_in_stays_while_it_is_open),
             PRUNE_TEST(a_stream_whose_days_are_all_pruned_comes_back_behind_a_gap),
             PRUNE_TEST(a_pruned_day_without_events_is_not_covered),
+            PRUNE_TEST(a_day_without_frames_is_passed_over),
             PRUNE_TEST(a_day_that_is_not_copied_yet_stays),
             PRUNE_TEST(images_alone_never_suspend),
         };

@@ -193,7 +193,7 @@ static void add_takes_what_is_new_or_the_same(void **state)
         }
         struct error error = {0};
         struct store_txn txn = txn_must(store, DAY, true);
-        ops->add(&txn, STORE_FRAMES, key(1, 2, 0), text("not two"));
+        ops->add(&txn, STORE_FRAMES, key(1, 2, 0), text("owt"));
         assert_int_equal(ops->commit(&txn, &error), ERR_CORRUPT);
         assert_true(error.text[0]);
         assert_true(holds(store, DAY, STORE_FRAMES, key(1, 1, 0), "one"));

@@ -191,11 +191,7 @@ int follow_learn(struct follow *follow, struct error *error)
         }
         ops->done(&cursor);
         ops->abort(&meta);
-        if (code == ERR_NOT_FOUND)
-                return 0;
-        return error->code
-            ? code
-            : error_set(error, code, "the list of streams cannot be read: %s", error_name(code));
+        return code == ERR_NOT_FOUND ? 0 : code;
 }
 
 /* ---- what the target is told ---- */
@@ -378,15 +374,10 @@ int follow_tell(struct follow *follow, struct error *error)
         }
         code = tell_all(follow, &from, &to, &news, error);
         source->ops->abort(&from);
-        bool alive =
-            !target->ops->atomic; /* who writes to a database shows now and then that it is */
-        if (!code && (news || alive)) {
+        if (!code && (news || !target->ops->atomic)) /* a database sees that its writer is there */
                 code = target->ops->commit(&to, error);
-        } else {
+        else
                 target->ops->abort(&to);
-                error_set(code ? error : NULL, code, "streams, days and symbols cannot be read: %s",
-                    error_name(code));
-        }
         if (code)
                 follow->symbol_count = 0; /* none of them is known to be there */
         else

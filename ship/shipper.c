@@ -28,7 +28,7 @@ struct shipper {
         char *path;
         const struct store_ops *ops;
         struct store_options sink; /* texts are its own */
-        char identity[PATH_MAX + 256];
+        char identity[STORE_IDENTITY_SIZE];
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t wake;
@@ -74,7 +74,30 @@ static void make_identity(struct shipper *shipper)
         shipper->sink.identity = shipper->identity;
 }
 
-static int claim_streams(struct shipper *shipper, struct error *error);
+/* Streams that the sink has nothing of yet: all of them waits for it. */
+static int claim_streams(struct shipper *shipper, struct error *error)
+{
+        struct store *source = shipper->source;
+        struct store_txn meta;
+        struct store_cursor cursor;
+        struct buffer value;
+        int code = source->ops->begin(source, STORE_META, true, &meta, error);
+        if (code)
+                return code;
+        buffer_init(&value, 4096);
+        sink_write(&value, &(struct sink_record){0});
+        code = source->ops->seek(&meta, STORE_STREAMS, key_stream(0), &cursor);
+        while (!code) {
+                struct bytes known;
+                struct store_key key = key_sink(cursor.key.stream, SINK_MONGODB);
+                if (source->ops->get(&meta, STORE_SINKS, key, &known))
+                        source->ops->put(&meta, STORE_SINKS, key, buffer_bytes(&value));
+                code = source->ops->next(&cursor);
+        }
+        source->ops->done(&cursor);
+        buffer_deinit(&value);
+        return source->ops->commit(&meta, error);
+}
 
 static int open_source(struct shipper *shipper, struct error *error)
 {
@@ -198,31 +221,6 @@ static int put_positions(const struct follow *follow, struct store_txn *meta)
         return meta->code;
 }
 
-/* Streams that the sink has nothing of yet: all of them waits for it. */
-static int claim_streams(struct shipper *shipper, struct error *error)
-{
-        struct store *source = shipper->source;
-        struct store_txn meta;
-        struct store_cursor cursor;
-        struct buffer value;
-        int code = source->ops->begin(source, STORE_META, true, &meta, error);
-        if (code)
-                return code;
-        buffer_init(&value, 4096);
-        sink_write(&value, &(struct sink_record){0});
-        code = source->ops->seek(&meta, STORE_STREAMS, key_stream(0), &cursor);
-        while (!code) {
-                struct bytes known;
-                struct store_key key = key_sink(cursor.key.stream, SINK_MONGODB);
-                if (source->ops->get(&meta, STORE_SINKS, key, &known))
-                        source->ops->put(&meta, STORE_SINKS, key, buffer_bytes(&value));
-                code = source->ops->next(&cursor);
-        }
-        source->ops->done(&cursor);
-        buffer_deinit(&value);
-        return source->ops->commit(&meta, error);
-}
-
 static int keep_positions(struct shipper *shipper, bool now, struct error *error)
 {
         struct store_txn meta;
@@ -274,7 +272,7 @@ static int work(struct shipper *shipper, struct error *error)
                 return code;
         int more = follow_step(shipper->follow, error);
         if (more < 0)
-                return error->text[0] ? more : error_set(error, more, "%s", error_name(more));
+                return more;
         code = keep_positions(shipper, false, error);
         return code ? code : more;
 }

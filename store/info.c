@@ -17,7 +17,7 @@ static struct store_key info_key(enum info_key key)
         return (struct store_key){.stream = 0, .major = key};
 }
 
-static void uuid_make(char ret_uuid[STORE_UUID_SIZE])
+void store_uuid_make(char ret_uuid[STORE_UUID_SIZE])
 {
         uint8_t bytes[16];
         if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
@@ -60,7 +60,7 @@ int store_info_make(
         if (options->uuid)
                 snprintf(ret_info->uuid, sizeof(ret_info->uuid), "%s", options->uuid);
         else
-                uuid_make(ret_info->uuid);
+                store_uuid_make(ret_info->uuid);
         snprintf(ret_info->version, sizeof(ret_info->version), "%d", STORE_FORMAT_VERSION);
         snprintf(ret_info->recorder, sizeof(ret_info->recorder), "%s", recorder);
         return 0;

@@ -64,6 +64,7 @@ struct store_info {
         char recorder[STORE_RECORDER_SIZE];
 };
 
+void store_uuid_make(char ret_uuid[STORE_UUID_SIZE]);
 /* What a new store says of itself; ERR_USAGE for a recorder's name that cannot be. */
 int store_info_make(
     const struct store_options *options, struct store_info *ret_info, struct error *error);

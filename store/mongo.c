@@ -81,7 +81,6 @@ static int open_recorder(
     struct mongo_store *self, const struct store_options *options, struct error *error)
 {
         struct store_options chosen = *options;
-        struct store_info lease;
         char name[STORE_RECORDER_SIZE];
         int code = choose_recorder(self, options, name, error);
         if (!options->recorder && options->mode != STORE_WRITE)
@@ -89,9 +88,7 @@ static int open_recorder(
         code = code ? code : store_info_make(&chosen, &self->info, error);
         if (code)
                 return code;
-        struct store_options none = {0};
-        store_info_make(&none, &lease, NULL); /* for its random text */
-        snprintf(self->holder, sizeof(self->holder), "%s", lease.uuid);
+        store_uuid_make(self->holder);
         mongo_recorder_id(self->info.recorder, self->recorder_id);
         code = mongo_recorder_open(self, options, error);
         if (code)

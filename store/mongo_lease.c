@@ -24,7 +24,7 @@ struct recorder_document {
         char name[STORE_RECORDER_SIZE];
         char uuid[STORE_UUID_SIZE];
         char holder[STORE_UUID_SIZE];
-        char identity[512];
+        char identity[STORE_IDENTITY_SIZE];
         int64_t count, renewed_ms;
 };
 
@@ -172,6 +172,18 @@ static void append_lease(const struct mongo_store *self, bson_t *set)
         BSON_APPEND_UTF8(set, "lease.identity", self->identity ? self->identity : "");
 }
 
+/* One count more, and the server's time. */
+static void append_renewal(bson_t *change)
+{
+        bson_t inside;
+        BSON_APPEND_DOCUMENT_BEGIN(change, "$inc", &inside);
+        BSON_APPEND_INT64(&inside, "lease.count", 1);
+        bson_append_document_end(change, &inside);
+        BSON_APPEND_DOCUMENT_BEGIN(change, "$currentDate", &inside);
+        BSON_APPEND_BOOL(&inside, "lease.renewed", true);
+        bson_append_document_end(change, &inside);
+}
+
 /* Take it from whoever had it at that count. ERR_BUSY: somebody was quicker. */
 static int lease_take(struct mongo_store *self, int64_t count, struct error *error)
 {
@@ -182,12 +194,7 @@ static int lease_take(struct mongo_store *self, int64_t count, struct error *err
         BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &inside);
         append_lease(self, &inside);
         bson_append_document_end(&change, &inside);
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$inc", &inside);
-        BSON_APPEND_INT64(&inside, "lease.count", 1);
-        bson_append_document_end(&change, &inside);
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$currentDate", &inside);
-        BSON_APPEND_BOOL(&inside, "lease.renewed", true);
-        bson_append_document_end(&change, &inside);
+        append_renewal(&change);
         int code = update(self, &filter, &change, &matched, error);
         bson_destroy(&filter);
         bson_destroy(&change);
@@ -234,18 +241,13 @@ static int lease_claim(
 
 int mongo_lease_renew(struct mongo_store *self, struct error *error)
 {
-        bson_t filter = BSON_INITIALIZER, change = BSON_INITIALIZER, inside;
+        bson_t filter = BSON_INITIALIZER, change = BSON_INITIALIZER;
         int64_t matched;
         if (self->mode != STORE_WRITE || clock_mono_ns() - self->renewed_mono_ns < RENEW_NS)
                 return 0;
         BSON_APPEND_UTF8(&filter, "_id", self->recorder_id);
         BSON_APPEND_UTF8(&filter, "lease.holder", self->holder);
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$inc", &inside);
-        BSON_APPEND_INT64(&inside, "lease.count", 1);
-        bson_append_document_end(&change, &inside);
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$currentDate", &inside);
-        BSON_APPEND_BOOL(&inside, "lease.renewed", true);
-        bson_append_document_end(&change, &inside);
+        append_renewal(&change);
         int code = update(self, &filter, &change, &matched, error);
         bson_destroy(&filter);
         bson_destroy(&change);

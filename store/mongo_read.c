@@ -84,7 +84,7 @@ static void range_options(bool back, unsigned limit, bson_t *opts)
 }
 
 static int take_documents(struct store_txn *txn, const char *collection,
-    struct mongo_cursor *cursor, struct window *window, unsigned room)
+    struct mongo_cursor *cursor, struct window *window)
 {
         struct mongo_store *self = mongo_of(txn->store);
         char place_id[MONGO_ID_SIZE];
@@ -92,7 +92,7 @@ static int take_documents(struct store_txn *txn, const char *collection,
         size_t bytes = 0;
         int code = 0;
         mongo_place_id(self, txn->place, place_id);
-        for (unsigned i = 0; i < room && i < window->limit && !code; i++) {
+        for (unsigned i = 0; i < window->limit && !code; i++) {
                 struct error *error = &mongo_txn_of(txn)->error;
                 struct mongo_record *record = &window->records[window->count];
                 code = mongo_cursor_next(cursor, &document, error);
@@ -112,7 +112,7 @@ static int ask_collection(struct store_txn *txn, const char *collection, const b
 {
         struct mongo_cursor *cursor;
         mongo_find(mongo_of(txn->store)->mongo, collection, filter, opts, &cursor);
-        int code = take_documents(txn, collection, cursor, window, window->limit);
+        int code = take_documents(txn, collection, cursor, window);
         mongo_cursor_done(cursor);
         return code;
 }

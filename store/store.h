@@ -20,6 +20,7 @@
 #define STORE_FORMAT_VERSION 1
 #define STORE_META UINT32_MAX /* the place that is no day */
 #define STORE_UUID_SIZE 37
+#define STORE_IDENTITY_SIZE 4352 /* of a text that names a machine and a path */
 
 enum store_table {
         /* of meta */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #include "base/decimal.h"
@@ -23,6 +24,28 @@ int64_t clock_wall_ns(void)
 int64_t clock_mono_ns(void)
 {
         return clock_read(CLOCK_MONOTONIC);
+}
+
+/* Offsets are in microseconds unless the kernel says otherwise, errors always. */
+void clock_state_read(int code, const struct timex *kernel, struct clock_state *ret_state)
+{
+        int64_t unit = kernel->status & STA_NANO ? 1 : NS_PER_US;
+        *ret_state = (struct clock_state){
+            .synchronized = code != TIME_ERROR && !(kernel->status & STA_UNSYNC),
+            .offset_ns = kernel->offset * unit,
+            .error_ns = kernel->esterror * NS_PER_US,
+            .error_most_ns = kernel->maxerror * NS_PER_US,
+        };
+}
+
+int clock_sync(struct clock_state *ret_state)
+{
+        struct timex kernel = {.modes = 0}; /* only asked */
+        int code = adjtimex(&kernel);
+        if (code < 0)
+                return ERR_IO;
+        clock_state_read(code, &kernel, ret_state);
+        return 0;
 }
 
 bool time_is_plausible(int64_t time_ns)

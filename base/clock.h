@@ -16,6 +16,22 @@
 int64_t clock_wall_ns(void);
 int64_t clock_mono_ns(void);
 
+/* What the kernel knows of the wall clock's truth, from whoever disciplines it (NTP, PTP). */
+struct clock_state {
+        bool synchronized;     /* somebody does, and lately */
+        int64_t offset_ns;     /* still to be corrected */
+        int64_t error_ns;      /* estimated */
+        int64_t error_most_ns; /* at most; grows while nobody speaks to the clock */
+};
+
+/* ERR_IO, with @ret_state unchanged, where the kernel does not tell. */
+int clock_sync(struct clock_state *ret_state);
+
+struct timex;
+
+/* The same of an answer of adjtimex(2), which returned @code. */
+void clock_state_read(int code, const struct timex *kernel, struct clock_state *ret_state);
+
 /* An event time outside 2009..2100 is no time (zero dates, garbage). */
 bool time_is_plausible(int64_t time_ns);
 

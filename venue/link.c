@@ -11,6 +11,7 @@
 #define NAME_DOUBLINGS 6
 #define STRAY_WAIT_NS INT64_C(2000000000) /* for the other answers to a refused command */
 #define COMMAND_WAIT_MAX_NS INT64_C(60000000000)
+#define LATE_NS INT64_C(5000000000)
 #define LASTING_NS INT64_C(60000000000) /* a connection that held this long resets the back-off */
 
 void link_init(
@@ -25,6 +26,12 @@ void link_init(
         link->connect_ns = now_ns;
         link->next_command = 1;
         link->batch = LINK_BATCH_MAX;
+        link->lines = 1;
+}
+
+void link_set_lines(struct link *link, unsigned lines)
+{
+        link->lines = lines;
 }
 
 /* ---- members ---- */
@@ -137,6 +144,22 @@ static void link_report(struct link *link, const struct link_connection *connect
         link->report_member = 0;
 }
 
+static struct link_connection *beside(struct link *link, const struct link_connection *connection)
+{
+        return &link->connections[connection == &link->connections[0]];
+}
+
+/* Two lines must not reach their ends together: the older one goes half a life before the newer. */
+static void stagger_lives(struct link *link, const struct link_connection *newer, int64_t now_ns)
+{
+        struct link_connection *older = beside(link, newer);
+        if (link->lines < 2 || !link->life_ns || older->state != CONNECTION_OPEN)
+                return;
+        int64_t most = now_ns - older->since_ns + link->life_ns / 2;
+        if (older->life_ns > most)
+                older->life_ns = most;
+}
+
 void link_opened(struct link *link, uint32_t number, int64_t now_ns)
 {
         struct link_connection *connection = link_find(link, number);
@@ -148,6 +171,7 @@ void link_opened(struct link *link, uint32_t number, int64_t now_ns)
         connection->life_ns = link->life_ns ? link->life_ns -
                 (int64_t)(backoff_random(&link->random) % (uint64_t)(link->life_ns / 46 + 1))
                                             : INT64_MAX;
+        stagger_lives(link, connection, now_ns);
         link_report(link, connection, REPORT_OPENED);
 }
 
@@ -273,14 +297,27 @@ void link_shutdown(struct link *link, uint32_t number)
                 connection->life_ns = 0;
 }
 
+static void resubscribe_on(struct link_connection *connection, int member)
+{
+        if (connection->state == CONNECTION_OPEN &&
+            connection->members[member] == MEMBER_SUBSCRIBED)
+                connection->members[member] = MEMBER_LEAVING;
+}
+
 void link_resubscribe(struct link *link, int member)
 {
         bool successor =
             link->members[member].bridged && link->connections[1].state == CONNECTION_OPEN;
-        struct link_connection *connection = &link->connections[successor];
-        if (connection->state == CONNECTION_OPEN &&
-            connection->members[member] == MEMBER_SUBSCRIBED)
-                connection->members[member] = MEMBER_LEAVING;
+        resubscribe_on(&link->connections[successor], member);
+        if (link->lines > 1)
+                resubscribe_on(&link->connections[!successor], member);
+}
+
+void link_resubscribe_on(struct link *link, int member, uint32_t number)
+{
+        struct link_connection *connection = link_find(link, number);
+        if (connection)
+                resubscribe_on(connection, member);
 }
 
 void link_bridged(struct link *link, int member, uint32_t number)
@@ -335,7 +372,7 @@ static bool check_health(struct link *link, struct link_connection *connection, 
                 return disconnect(connection, link->silent, action);
         if (connection->ack_until_ns && now_ns >= connection->ack_until_ns)
                 return disconnect(connection, "a command was not answered within 10 s", action);
-        if (connection == &link->connections[0] &&
+        if (connection == &link->connections[0] && link->lines == 1 &&
             now_ns - connection->since_ns >= connection->life_ns)
                 link->rotate = true;
         return false;
@@ -420,15 +457,36 @@ static bool all_bridged(const struct link *link)
         return true;
 }
 
-/* Let the old connection go once the new one carries all. */
+/* Of two lines: it has reached its end, and the other one is not too young for those that go over
+ * to it late. One that the exchange will end does not wait for that. */
+static bool line_ends(
+    const struct link_connection *line, const struct link_connection *other, int64_t now_ns)
+{
+        return !line->life_ns ||
+            (now_ns - line->since_ns >= line->life_ns &&
+                now_ns - other->since_ns >= LINK_SETTLE_NS);
+}
+
+/* Does it carry all? What is quiet is believed after a while. */
+static bool carries_all(
+    const struct link *link, const struct link_connection *connection, int64_t now_ns)
+{
+        if (connection->state != CONNECTION_OPEN || !connection->complete_ns)
+                return false;
+        return now_ns - connection->complete_ns >= LINK_OVERLAP_NS ||
+            (connection == &link->connections[1] && all_bridged(link));
+}
+
+/* Let the old connection go once the new one carries all. Of two lines: whichever is at its end. */
 static bool next_handover(struct link *link, int64_t now_ns, struct link_action *action)
 {
-        struct link_connection *old = &link->connections[0], *new = &link->connections[1];
-        if (old->state != CONNECTION_OPEN || new->state != CONNECTION_OPEN || !new->complete_ns)
-                return false;
-        if (!all_bridged(link) && now_ns - new->complete_ns < LINK_OVERLAP_NS)
-                return false;
-        return disconnect(old, "replaced", action);
+        for (int i = 0; i < 2; i++) {
+                struct link_connection *old = &link->connections[i], *other = beside(link, old);
+                bool ends = link->lines == 1 ? i == 0 : line_ends(old, other, now_ns);
+                if (ends && old->state == CONNECTION_OPEN && carries_all(link, other, now_ns))
+                        return disconnect(old, "replaced", action);
+        }
+        return false;
 }
 
 /* Every name was refused lately: a connection would have nothing to say. */
@@ -441,13 +499,24 @@ static bool all_wait(const struct link *link, int64_t now_ns)
         return true;
 }
 
+/* The first one carries all, or is a long time in coming. */
+static bool wants_second_line(const struct link *link, int64_t now_ns)
+{
+        const struct link_connection *first = &link->connections[0];
+        if (link->lines < 2)
+                return false;
+        return first->state == CONNECTION_OPEN ? first->complete_ns != 0
+                                               : now_ns - first->since_ns >= LATE_NS;
+}
+
 static bool wants_connection(const struct link *link, int64_t now_ns)
 {
         if (!link->live_count || now_ns < link->connect_ns || all_wait(link, now_ns))
                 return false;
         if (link->connections[0].state == CONNECTION_NONE)
                 return true;
-        return link->rotate && link->connections[1].state == CONNECTION_NONE;
+        return (link->rotate || wants_second_line(link, now_ns)) &&
+            link->connections[1].state == CONNECTION_NONE;
 }
 
 bool link_next(struct link *link, int64_t now_ns, struct link_action *action)

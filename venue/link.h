@@ -2,11 +2,13 @@
  *
  * One connection at a time carries all streams of the group; before the exchange ends it (24 h, or
  * when it says that it will) a second one is brought up beside it, and the first is let go once the
- * second carries everything. Members may share a name (a book and its trades on one channel): it is
- * subscribed for all of them at once, and unsubscribed when the last one leaves. Pure: inputs are
- * functions with their time, link_next gives what is to be done until there is no more. Limits:
- * Binance, "WebSocket limits": 1,024 streams a connection, 5 messages a second, 24 h; a SUBSCRIBE
- * of over 4,096 bytes freezes the connection. */
+ * second carries everything. Where two lines are wanted, the second one stays: each is replaced
+ * alone when it dies; when it reaches its life, only while the other carries all. The older one has
+ * at most half a life left when the newer begins. Members may share a name (a book and its trades
+ * on one channel): it is subscribed for all of them at once, and unsubscribed when the last one
+ * leaves. Pure: inputs are functions with their time, link_next gives what is to be done until
+ * there is no more. Limits: Binance, "WebSocket limits": 1,024 streams a connection, 5 messages a
+ * second, 24 h; a SUBSCRIBE of over 4,096 bytes freezes the connection. */
 #ifndef VENUE_LINK_H
 #define VENUE_LINK_H
 
@@ -23,6 +25,7 @@
 #define LINK_ACK_NS INT64_C(10000000000)
 #define LINK_OPEN_NS INT64_C(20000000000)
 #define LINK_OVERLAP_NS INT64_C(30000000000) /* both connections carry all so long, at most */
+#define LINK_SETTLE_NS INT64_C(900000000000) /* a line at its end waits for the other so long */
 #define LINK_ANY UINT32_MAX /* an answer that names no command: it is to the one that waits */
 
 enum link_member_state {
@@ -67,11 +70,13 @@ struct link_member {
 };
 
 struct link {
-        struct link_connection connections[2]; /* in use, and its successor */
+        struct link_connection
+            connections[2]; /* in use and its successor; two lines: older first */
         struct link_member members[LINK_MEMBERS_MAX];
         size_t member_count; /* places ever used */
         size_t live_count;   /* places in use */
         int64_t silence_ns, life_ns;
+        unsigned lines;     /* connections that are kept: 1 or 2 */
         char silent[32];    /* why a connection was ended for its silence */
         int64_t connect_ns; /* the next attempt, not before */
         unsigned failures;
@@ -117,6 +122,9 @@ struct link_action {
 void link_init(
     struct link *link, uint64_t seed, int64_t silence_ns, int64_t life_ns, int64_t now_ns);
 
+/* Connections that are kept all the time, 1 (as it begins) or 2: before the first link_next. */
+void link_set_lines(struct link *link, unsigned lines);
+
 /* A place for one more stream, or -1 if the connection is full or the name too long. @name: copied.
  */
 int link_add(struct link *link, const char *name, void *user);
@@ -137,15 +145,19 @@ void link_answered(
     struct link *link, uint32_t connection, uint32_t command_id, bool refused, int64_t now_ns);
 /* The exchange will end this connection soon. */
 void link_shutdown(struct link *link, uint32_t connection);
-/* Subscribe this member anew: its stream is dead. So are those that share its name. */
+/* Subscribe this member anew: its stream is dead. So are those that share its name. Two lines: on
+ * both. */
 void link_resubscribe(struct link *link, int member);
+/* ... on this connection alone. */
+void link_resubscribe_on(struct link *link, int member, uint32_t connection);
 /* The successor delivers this member's events without a hole. */
 void link_bridged(struct link *link, int member, uint32_t connection);
 
 /* The next thing to do at @now_ns, or false. Call until false after each input and each tick. */
 bool link_next(struct link *link, int64_t now_ns, struct link_action *ret_action);
 
-/* The number of the connection in use (0) or its successor (1) if it is open, else 0. */
+/* The number of the connection in use (0) or its successor (1; the second line) if it is open, else
+ * 0. */
 uint32_t link_open_number(const struct link *link, int which);
 
 /* Does a command wait for its answer there? */

@@ -27,6 +27,11 @@ void session_set_id(struct session *session, int64_t last_id)
         session->id = last_id;
 }
 
+void session_keep_two(struct session *session)
+{
+        session->keeps_two = true;
+}
+
 int64_t session_next_id(const struct session *session)
 {
         return session->id + 1;
@@ -70,8 +75,10 @@ void step_opened(struct step *step)
 bool step_subscribed(struct step *step)
 {
         struct session *session = step->session;
-        if (step->input->connection == session->secondary)
+        if (step->input->connection == session->secondary) {
                 session->secondary_subscribed = true;
+                session->alone = 0;
+        }
         if (step->input->connection != session->primary)
                 return false;
         session->subscribed = true;
@@ -84,6 +91,7 @@ void step_take_over(struct session *session)
         session->former_subscribed = session->subscribed;
         session->primary = session->secondary;
         session->secondary = 0;
+        session->subscribed = true;
 }
 
 enum step_next step_leave(struct session *session)
@@ -99,40 +107,56 @@ enum step_next step_leave(struct session *session)
         return !session->subscribed ? STEP_NOBODY : successor ? STEP_SUCCESSOR : STEP_FORMER;
 }
 
-bool step_closed(struct step *step)
+/* Nobody is left, but perhaps one that is not subscribed yet. */
+static void step_deserted(struct step *step)
 {
         struct session *session = step->session;
-        uint32_t connection = step->input->connection;
-        if (connection == session->secondary) {
-                session->secondary = 0;
-                step_forget_held(step);
-        }
-        if (connection == session->former)
-                session->former = 0;
-        if (connection != session->primary)
-                return false;
-        enum step_next next = step_leave(session);
-        if (next != STEP_NOBODY) {
-                if (next == STEP_FORMER || session->has_held)
-                        session->unconfirmed = session->has_book;
-                if (session->has_held)
-                        step_act(step, ACTION_REPLAY_HELD, "the other is gone");
-                session->has_held = false;
-                return false;
-        }
         session->unconfirmed = session->has_book;
         session->probe_pending = false;
         session->state = session->has_book ? SESSION_LIVE
             : session->primary             ? SESSION_SUBSCRIBING
                                            : SESSION_CONNECTING;
         step_forget_held(step);
-        return true;
+}
+
+/* Has the other one said nothing, while this one brought what was new? */
+static bool is_alone(const struct session *session, uint32_t connection, int64_t now_ns)
+{
+        return session->alone == connection && now_ns - session->alone_ns >= SESSION_FILL_NS;
+}
+
+bool step_closed(struct step *step)
+{
+        struct session *session = step->session;
+        uint32_t gone = step->input->connection;
+        bool waits = session->has_held && session->held_by != gone;
+        bool doubt = waits || is_alone(session, gone, step->input->now_ns);
+        if (!gone ||
+            (gone != session->primary && gone != session->secondary && gone != session->former))
+                return false;
+        if (gone == session->secondary)
+                session->secondary = 0;
+        else if (gone == session->former)
+                session->former = 0;
+        else if (step_leave(session) == STEP_NOBODY) {
+                step_deserted(step);
+                return true;
+        }
+        if (doubt)
+                session->unconfirmed = session->has_book;
+        if (waits)
+                step_give_up(step, "the other is gone");
+        else /* what is left will bring it as well */
+                step_forget_held(step);
+        return false;
 }
 
 void step_resubscribe(struct step *step, const char *why)
 {
         struct session *session = step->session;
-        step_act(step, ACTION_RESUBSCRIBE, why);
+        struct session_action *action = step_act(step, ACTION_RESUBSCRIBE, why);
+        if (session->sync == SYNC_SNAPSHOT)
+                action->connection = session->primary;
         session->resubscribe_ns = step->input->now_ns + session->patience_ns;
         session->patience_ns *= 2;
         if (session->patience_ns > SESSION_PATIENCE_MAX_NS)
@@ -161,6 +185,8 @@ void step_reach(struct step *step)
                 session->probe_pending = false;
 }
 
+/* ---- two connections that carry the same events ---- */
+
 void step_forget_held(struct step *step)
 {
         if (step->session->has_held)
@@ -168,46 +194,128 @@ void step_forget_held(struct step *step)
         step->session->has_held = false;
 }
 
+/* Nothing is missing before it, neither of the book nor of the events that wait for one. */
+static bool is_reached(const struct session *session, int64_t first_id)
+{
+        if (session->has_book)
+                return step_follows(session, first_id);
+        return !session->has_run || first_id <= session->run_last + 1;
+}
+
 void step_check_held(struct step *step)
 {
         struct session *session = step->session;
-        if (!session->has_held || !step_follows(session, session->held_first))
+        if (!session->has_held || !is_reached(session, session->held_first))
                 return;
         session->has_held = false;
-        step_take_over(session);
+        if (session->held_by == session->secondary)
+                step_take_over(session);
         step_act(step, ACTION_REPLAY_HELD, "bridged");
 }
 
-/* The next connection is ahead as long as it jumps over what only the old one will bring. */
-static bool secondary_joins(const struct session *session, const struct session_input *input)
+void step_give_up(struct step *step, const char *why)
 {
-        if (session->has_book)
-                return step_follows(session, input->first_id) || input->last_id <= session->id;
-        return !session->has_run || input->first_id <= session->run_last + 1;
+        struct session *session = step->session;
+        if (!session->has_held)
+                return;
+        session->has_held = false;
+        session->given_up = true;
+        step_act(step, ACTION_REPLAY_HELD, why);
 }
 
-/* true: it is the one in use from this event on. */
-static bool secondary_takes_over(struct step *step)
+bool step_fill_is_late(struct step *step)
+{
+        const struct session *session = step->session;
+        if (!session->has_held || session->held_by == session->secondary ||
+            step->input->now_ns < session->held_until_ns)
+                return false;
+        step_give_up(step, "not filled in");
+        return true;
+}
+
+/* The other connection that is subscribed, or 0. */
+static uint32_t other_of(const struct session *session, uint32_t connection)
+{
+        if (connection != session->primary)
+                return session->subscribed ? session->primary : 0;
+        if (session->secondary)
+                return session->secondary_subscribed ? session->secondary : 0;
+        return session->former_subscribed ? session->former : 0;
+}
+
+/* Who says anything at all? One whose subscription is dead would be missed only when it is needed.
+ */
+static void note_voice(struct step *step)
 {
         struct session *session = step->session;
         const struct session_input *input = step->input;
-        if (secondary_joins(session, input)) {
-                step_forget_held(step);
-                step_take_over(session);
-                session->subscribed = true;
-                return true;
+        int64_t newest = !session->has_book && session->has_run ? session->run_last : session->id;
+        uint32_t other = other_of(session, input->connection);
+        if (input->last_id <= newest) {
+                session->alone = 0;
+        } else if (session->alone != input->connection) {
+                session->alone = input->connection;
+                session->alone_ns = input->now_ns;
+                session->mute_ns = SESSION_MUTE_NS;
+        } else if (other && input->now_ns - session->alone_ns >= session->mute_ns) {
+                step_act(step, ACTION_RESUBSCRIBE, "says nothing")->connection = other;
+                session->mute_ns *= 2;
         }
+}
+
+/* @with_holes: what is missing within will not come. */
+static void hold_event(struct step *step, bool with_holes)
+{
+        struct session *session = step->session;
+        const struct session_input *input = step->input;
         if (session->has_held && input->last_id <= session->held_last) {
                 step_act(step, ACTION_DROP, "known");
-                return false;
+                return;
         }
-        if (session->has_held && input->first_id > session->held_last + 1)
+        if (session->has_held && input->first_id > session->held_last + 1 && !with_holes)
                 step_forget_held(step);
-        if (!session->has_held)
+        if (!session->has_held) {
                 session->held_first = input->first_id;
+                session->held_by = input->connection;
+                session->held_until_ns = input->now_ns + SESSION_FILL_NS;
+        }
         session->held_last = input->last_id;
         session->has_held = true;
         step_act(step, ACTION_HOLD, "ahead");
+}
+
+/* The next connection is ahead as long as it jumps over what only the old one will bring. true: it
+ * is the one in use from this event on. */
+static bool secondary_takes_over(struct step *step)
+{
+        struct session *session = step->session;
+        if (!is_reached(session, step->input->first_id)) {
+                hold_event(step, false);
+                return false;
+        }
+        step_forget_held(step);
+        step_take_over(session);
+        return true;
+}
+
+/* An event of one that carries the stream. true: ids decide; else it is held until the other one
+ * has filled in what is missing before it. */
+static bool fills_or_waits(struct step *step)
+{
+        struct session *session = step->session;
+        const struct session_input *input = step->input;
+        bool given_up = session->given_up;
+        session->given_up = false;
+        if (given_up || is_reached(session, input->first_id))
+                return true;
+        bool hopeless = !other_of(session, input->connection) ||
+            is_alone(session, input->connection, input->now_ns) ||
+            (session->has_held && session->held_by != input->connection);
+        if (hopeless && (!session->has_held || input->first_id < session->held_first))
+                return true;
+        hold_event(step, hopeless);
+        if (hopeless)
+                step_give_up(step, "both lack it");
         return false;
 }
 
@@ -223,12 +331,15 @@ bool step_event_counts(struct step *step)
                 step_act(step, ACTION_DROP, "impossible ids");
                 return false;
         }
-        if (session->secondary && input->connection == session->secondary)
-                return secondary_takes_over(step);
-        if (input->connection == session->primary)
-                return true;
-        step_act(step, ACTION_DROP, "old connection");
-        return false;
+        if (!input->connection ||
+            (input->connection != session->primary && input->connection != session->secondary &&
+                input->connection != session->former)) {
+                step_act(step, ACTION_DROP, "old connection");
+                return false;
+        }
+        note_voice(step);
+        return input->connection == session->secondary ? secondary_takes_over(step)
+                                                       : fills_or_waits(step);
 }
 
 /* Only on the connection that brings the events does it say something about them. One that is older

@@ -1,5 +1,11 @@
 /* The session of one stream: when is its book known, what is a gap, what must be asked for.
  *
+ * A stream may have two connections, for the while of a handover or all the time. Where there are
+ * ids they are one: whatever is new counts, whichever brings it first, and what one has lost the
+ * other fills in: events behind the hole are held until then, for 5 s at most, and not at all for
+ * one that has said nothing for so long. A hole that both have is a gap at once. One that says
+ * nothing for half a minute, while the other does, is subscribed anew.
+ *
  * Pure: an input (with its time) goes in, actions come out; no socket, no clock, no memory of its
  * own. The owner carries the actions out in order. There are three ways to keep a stream:
  *
@@ -11,7 +17,10 @@
  * SYNC_SNAPSHOT: the stream brings the whole book first, then events without ids. The session
  *   counts them itself: session_next_id. What is lost shows only by a lost connection, by the
  *   connection's own count (INPUT_LOST) or by a crossed book; then a new snapshot is asked for, by
- *   a new subscription. Of two connections the old one counts until the new one's snapshot.
+ *   a new subscription. Of two connections the old one counts until the new one's snapshot; where
+ *   two are kept, until the new one has lasted ten minutes and brought another snapshot, so that
+ *   one that comes and goes costs nothing. A cut of the one in use costs the book until the other
+ *   one's snapshot: nothing tells which events of the two are the same.
  *     connecting -> subscribing -> buffering (until the snapshot) -> live -> buffering ...
  *
  * SYNC_TAPE: ids again, but no book and so no image: the record begins with any event.
@@ -91,7 +100,7 @@ enum session_action_kind {
         ACTION_CORRECT,     /* carry the image (kept or of this answer) forward, replace the book */
         ACTION_FORGET_IMAGE, /* the one that is kept */
         ACTION_GAP,          /* the book is lost: cause */
-        ACTION_RESUBSCRIBE,  /* the subscription is dead, or a new snapshot is wanted */
+        ACTION_RESUBSCRIBE,  /* the subscription is dead, or a new snapshot is wanted: connection */
         ACTION_LIVE,         /* for the log: the book is live */
 };
 
@@ -109,6 +118,7 @@ struct session_action {
         uint32_t fetch;
         enum session_gap gap;
         int64_t expected_id; /* GAP: the id that should have come */
+        uint32_t connection; /* RESUBSCRIBE: on this one; 0: on all */
         const char *why;     /* one word or two, for the log and the trace */
 };
 
@@ -127,6 +137,8 @@ struct session {
         bool secondary_subscribed;
         uint32_t former; /* was the primary until its successor took over, and is still up */
         bool former_subscribed;
+        uint32_t alone;            /* the only one that has brought anything new since; 0: none */
+        int64_t alone_ns, mute_ns; /* ... and the other one is asked for again after so long */
 
         bool has_book;    /* TAPE: the record goes on without a gap */
         int64_t id;       /* of the book; TAPE: of the newest event; SNAPSHOT: our own count */
@@ -135,9 +147,13 @@ struct session {
 
         bool has_run; /* events without a book */
         int64_t run_first, run_last;
+        uint32_t run_by; /* the connection that brought the last of them */
 
         bool has_held;
         int64_t held_first, held_last;
+        uint32_t held_by;
+        int64_t held_until_ns; /* of two that carry the stream: the other fills in until then */
+        bool given_up;         /* nobody will: what comes next is behind a gap */
 
         bool fetching;
         enum fetch_purpose purpose;
@@ -161,6 +177,11 @@ struct session {
         int64_t resubscribe_ns;         /* SNAPSHOT, TAPE: subscribe anew at; 0: not planned */
         int64_t patience_ns; /* ... and the next time after so long; grows while nothing comes */
         int64_t live_ns;     /* SNAPSHOT: the book is live since */
+
+        bool keeps_two;    /* SNAPSHOT: connections; the second one is a spare at first ... */
+        bool spare;        /* ... whose snapshot came and was not used; */
+        bool settled;      /* ... which has lasted: its next snapshot takes over */
+        int64_t settle_ns; /* a snapshot is asked of it at; 0: not planned */
         uint64_t random;
 };
 
@@ -170,6 +191,9 @@ struct session {
 #define SESSION_BRIDGE_NS                                                                          \
         INT64_C(1500000000) /* an image ahead of the stream waits for it so long */
 #define SESSION_WAIT_IMAGE_NS INT64_C(30000000000)
+#define SESSION_FILL_NS INT64_C(5000000000)
+#define SESSION_MUTE_NS INT64_C(30000000000)
+#define SESSION_SETTLE_NS INT64_C(600000000000) /* a link replaces none that is needed so long */
 #define SESSION_PATIENCE_MIN_NS INT64_C(30000000000)
 #define SESSION_PATIENCE_MAX_NS INT64_C(600000000000)
 #define SESSION_BACK_COUNT 16
@@ -183,6 +207,9 @@ void session_init(struct session *session, enum venue_sync sync, int64_t refresh
 /* Go on where an earlier record ended, before the first input. SNAPSHOT: the count goes on; TAPE:
  * what is recorded already is known. */
 void session_set_id(struct session *session, int64_t last_id);
+
+/* Two connections are kept all the time: before the first input. */
+void session_keep_two(struct session *session);
 
 /* SNAPSHOT: the id that the next event gets. The owner stamps each event with it (first and last)
  * before the step; an image, also that of a correction, gets session->id. */

@@ -60,6 +60,7 @@ static void keep_event(struct step *step, bool new_run, const char *why)
         if (new_run)
                 session->run_first = step->input->first_id;
         session->run_last = step->input->last_id;
+        session->run_by = step->input->connection;
         session->has_run = true;
         step_act(step, ACTION_KEEP, why)->new_run = new_run;
 }
@@ -118,6 +119,7 @@ static void event_with_book(struct step *step)
                 lose_book(step, cause, "ids are missing");
                 keep_event(step, true, "no book");
                 begin_fetch(step, FETCH_RESYNC, "resync");
+                step_check_held(step);
         }
 }
 
@@ -161,13 +163,21 @@ static void bridge_waiting_image(struct step *step)
         retry_fetch(step);
 }
 
+/* One of two connections lags: that is no proof that ids went back. */
+static bool is_behind_the_other(const struct session *session, uint32_t connection)
+{
+        return session->run_by != connection &&
+            (session->run_by == session->primary || session->run_by == session->former);
+}
+
 static void event_without_book(struct step *step)
 {
         struct session *session = step->session;
         const struct session_input *input = step->input;
+        bool behind = is_behind_the_other(session, input->connection);
         if (!session->has_run)
                 keep_event(step, true, "no book yet");
-        else if (input->last_id < session->run_first)
+        else if (input->last_id < session->run_first && !behind)
                 keep_event(step, true, "ids went back, no book yet");
         else if (input->last_id <= session->run_last)
                 step_act(step, ACTION_DROP, "known");
@@ -176,6 +186,7 @@ static void event_without_book(struct step *step)
         else
                 keep_event(step, false, "no book yet");
         bridge_waiting_image(step);
+        step_check_held(step);
 }
 
 static void bridge_event(struct step *step)
@@ -338,7 +349,7 @@ static void bridge_tick(struct step *step)
 {
         struct session *session = step->session;
         int64_t now = step->input->now_ns;
-        if (!session->primary || !session->subscribed || session->state == SESSION_REFUSED)
+        if (!session->primary || !session->subscribed || step_fill_is_late(step))
                 return;
         if (session->waiting_image && now >= session->waiting_until_ns) {
                 if (!session->has_book)

@@ -47,10 +47,26 @@ static void await_snapshot(struct step *step)
                 session->resubscribe_ns = step->input->now_ns + session->patience_ns;
 }
 
+static void forget_spare(struct session *session)
+{
+        session->spare = session->settled = false;
+        session->settle_ns = 0;
+}
+
+static void snapshot_opened(struct step *step)
+{
+        step_opened(step);
+        forget_spare(step->session);
+}
+
 static void snapshot_subscribed(struct step *step)
 {
-        if (step_subscribed(step) && !step->session->has_book)
+        struct session *session = step->session;
+        if (step_subscribed(step) && !session->has_book)
                 await_snapshot(step);
+        if (session->keeps_two && session->secondary && session->secondary_subscribed &&
+            !session->settle_ns)
+                session->settle_ns = step->input->now_ns + SESSION_SETTLE_NS;
 }
 
 static void snapshot_closed(struct step *step)
@@ -72,6 +88,9 @@ static void snapshot_closed(struct step *step)
                 await_snapshot(step);
         if (next == STEP_FORMER)
                 ask_anew(step, "back to the former connection");
+        if (next == STEP_SUCCESSOR && session->spare)
+                ask_anew(step, "on to the next connection");
+        forget_spare(session);
 }
 
 /* ---- snapshots and events ---- */
@@ -90,9 +109,14 @@ static void use_snapshot(struct step *step)
 {
         struct session *session = step->session;
         bool successor = session->secondary && step->input->connection == session->secondary;
+        if (successor && session->keeps_two && session->has_book && !session->settled) {
+                session->spare = true;
+                step_act(step, ACTION_DROP, "spare");
+                return;
+        }
         if (successor) {
                 step_take_over(session);
-                session->subscribed = true;
+                forget_spare(session);
         }
         step_contented(session);
         if (session->has_book) {
@@ -139,9 +163,21 @@ static void snapshot_lost(struct step *step)
                 lose_and_ask(step, SESSION_GAP_SEQUENCE, "a message is missing");
 }
 
+/* The second connection has lasted: the stream goes over to it, before the first one reaches its
+ * end. */
+static void settle(struct step *step)
+{
+        struct session *session = step->session;
+        session->settled = true;
+        session->settle_ns = step->input->now_ns + SESSION_SETTLE_NS;
+        step_act(step, ACTION_RESUBSCRIBE, "settled")->connection = session->secondary;
+}
+
 static void snapshot_tick(struct step *step)
 {
         const struct session *session = step->session;
+        if (session->secondary && session->settle_ns && step->input->now_ns >= session->settle_ns)
+                settle(step);
         if (session->primary && session->subscribed && session->resubscribe_ns &&
             step->input->now_ns >= session->resubscribe_ns)
                 step_resubscribe(step, "no snapshot");
@@ -151,7 +187,7 @@ void step_snapshot(struct step *step)
 {
         switch (step->input->kind) {
         case INPUT_OPENED:
-                step_opened(step);
+                snapshot_opened(step);
                 break;
         case INPUT_SUBSCRIBED:
                 snapshot_subscribed(step);

@@ -28,7 +28,7 @@ void step_take_over(struct session *session);
 enum step_next {
         STEP_NOBODY,    /* none is left that is subscribed */
         STEP_SUCCESSOR, /* that goes on where this one ended */
-        STEP_FORMER,    /* that was dropped events meanwhile */
+        STEP_FORMER,    /* the one before it */
 };
 /* The one in use is gone: who carries the stream now? */
 enum step_next step_leave(struct session *session);
@@ -42,14 +42,19 @@ void step_contented(struct session *session);
 
 /* Of streams with ids: */
 
-/* Is the event one of the connection in use? Then ids decide; else it has been dealt with. */
+/* Is it of a connection that carries the stream, and nothing before it may still come? Then ids
+ * decide; else it has been dealt with. */
 bool step_event_counts(struct step *step);
 bool step_follows(const struct session *session, int64_t first_id);
 /* The event is the newest one. */
 void step_reach(struct step *step);
-/* What the successor brought too early may follow now. */
+/* What came too early may follow now. */
 void step_check_held(struct step *step);
 void step_forget_held(struct step *step);
+/* What is missing before it will not come. */
+void step_give_up(struct step *step, const char *why);
+/* true: the other connection had its time to fill in; what is held goes on behind a gap. */
+bool step_fill_is_late(struct step *step);
 /* true: nobody carries the stream now, and the next event's ids will tell what was lost. */
 bool step_closed(struct step *step);
 void step_proof(struct step *step);

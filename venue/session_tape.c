@@ -114,7 +114,7 @@ static void tape_tick(struct step *step)
 {
         struct session *session = step->session;
         int64_t now = step->input->now_ns;
-        if (!session->primary || !session->subscribed)
+        if (!session->primary || !session->subscribed || step_fill_is_late(step))
                 return;
         if (session->probe_pending && now >= session->probe_until_ns) {
                 step_gap(step, session->unconfirmed ? SESSION_GAP_DISCONNECT : SESSION_GAP_SILENT,

@@ -38,6 +38,7 @@ struct conn {
         struct lab *lab;
         struct lws *wsi;
         unsigned number;
+        unsigned websocket; /* its number among WebSocket connections; 0: it is none */
         int64_t opened_ns;
         bool is_ws;
         enum venue venue; /* whose client it is */

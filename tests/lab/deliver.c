@@ -253,7 +253,8 @@ static void send_made(
 
 static bool plan_is_for(const struct plan *plan, const struct conn *conn)
 {
-        return !plan->conn || plan->conn == conn->number;
+        return (!plan->conn || plan->conn == conn->number) &&
+            (!plan->websocket || plan->websocket == conn->websocket);
 }
 
 static void send_to(struct conn *conn, const struct emission *emission, const struct plan *plan)
@@ -331,7 +332,8 @@ void deliver_act(struct lab *lab, const struct fault *fault, uint32_t stream)
                 return;
         }
         for (struct conn *conn = lab->conns; conn; conn = conn->next) {
-                bool meant = !fault->conn || fault->conn == conn->number;
+                bool meant = (!fault->conn || fault->conn == conn->number) &&
+                    (!fault->websocket || fault->websocket == conn->websocket);
                 if (meant && conn_is_live(conn) && (stream == TAPE_NONE || conn->wanted[stream]))
                         act_on(conn, fault);
         }
@@ -454,6 +456,7 @@ void deliver_made(struct conn *conn, const char *name, struct span text)
         struct plan plan;
         fault_plan_made(conn->lab, conn->number, name, &plan);
         plan.conn = conn->number;
+        plan.websocket = 0;
         if (!plan.drop && plan.delay_ms) {
                 struct emission emission = {.stream = TAPE_NONE, .text = text};
                 hold_one(conn->lab, &emission, &plan)->made = memory_text(name);

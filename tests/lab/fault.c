@@ -70,6 +70,7 @@ static void read_member(struct fault *fault, struct span key, struct span value)
             {"behind", &fault->behind},
             {"k", &fault->k},
             {"conn", &fault->conn},
+            {"websocket", &fault->websocket},
             {"times", &fault->times},
         };
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -256,6 +257,7 @@ static void add_to_plan(struct plan *plan, const struct fault *fault)
 {
         plan->fault = fault;
         plan->conn = fault->conn;
+        plan->websocket = fault->websocket;
         switch (fault->action) {
         case FAULT_DROP:
         case FAULT_IDJUMP:

@@ -59,10 +59,11 @@ struct fault {
         bool lossless;
         bool pad;
         bool binary;
-        bool extra;    /* garbage: before the message, not in its place */
-        int64_t conn;  /* 0: all */
-        int64_t times; /* how often it may happen yet; negative: always */
-        int64_t seen;  /* made messages that it might have met */
+        bool extra;        /* garbage: before the message, not in its place */
+        int64_t conn;      /* 0: all */
+        int64_t websocket; /* the N-th WebSocket connection; 0: all. Not of made messages */
+        int64_t times;     /* how often it may happen yet; negative: always */
+        int64_t seen;      /* made messages that it might have met */
         char symbol[TAPE_NAME_SIZE];
         char *set;  /* the facts, a JSON object */
         bool armed; /* TRIGGER_TIME is over, or messages of an idjump are to go */
@@ -78,7 +79,7 @@ struct plan {
         int copies;
         int64_t delay_ms;
         const struct fault *alter;
-        int64_t conn;
+        int64_t conn, websocket;
         const struct fault *acts[PLAN_ACTS]; /* on the connections, once the message is out */
         size_t act_count;
 };

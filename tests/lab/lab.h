@@ -103,6 +103,7 @@ struct lab {
         bool stopping;
         struct conn *conns;
         unsigned conn_count; /* ever opened: their numbers */
+        unsigned websocket_count;
         struct player player;
         struct rest_state rest;
         struct fault *faults;

@@ -135,6 +135,7 @@ void session_begin(struct conn *conn, const struct request *request)
         struct buffer names;
         buffer_init(&names, NAMES_LIMIT);
         conn->is_ws = true;
+        conn->websocket = ++conn->lab->websocket_count;
         conn->undecided = span_is(request->path, "/");
         conn->venue = conn->undecided ? VENUE_EXCHANGE : VENUE_BINANCE;
         conn->upgraded_ns = clock_mono_ns();

@@ -74,7 +74,7 @@ struct sim {
         uint64_t random;
         /* where the test has a network; else fetches wait for sim_image */
         void (*fetch_cb)(struct sim_symbol *symbol, enum fetch_purpose purpose, uint32_t fetch);
-        void (*resubscribe_cb)(struct sim_symbol *symbol);
+        void (*resubscribe_cb)(struct sim_symbol *symbol, uint32_t connection);
 };
 
 /* What the input that is being stepped brought along. */
@@ -160,6 +160,8 @@ static inline void sim_action_text(const struct session_action *action, char *re
                     (long long)action->expected_id);
         else if (action->kind == ACTION_LIVE)
                 snprintf(ret_text, size, "live");
+        else if (action->kind == ACTION_RESUBSCRIBE && action->connection > 1)
+                snprintf(ret_text, size, "resubscribe on %u (%s)", action->connection, action->why);
         else
                 snprintf(ret_text, size, "%s%s (%s)", names[action->kind], detail, action->why);
 }
@@ -360,11 +362,11 @@ static inline void sim_act_fetch(struct sim_symbol *symbol, const struct session
                 record_tail_begin(symbol->stream);
 }
 
-static inline void sim_act_resubscribe(struct sim_symbol *symbol)
+static inline void sim_act_resubscribe(struct sim_symbol *symbol, uint32_t connection)
 {
         symbol->resubscribes++;
         if (symbol->sim->resubscribe_cb)
-                symbol->sim->resubscribe_cb(symbol);
+                symbol->sim->resubscribe_cb(symbol, connection);
 }
 
 static inline void sim_act(struct sim_context *context, const struct session_action *action)
@@ -410,7 +412,7 @@ static inline void sim_act(struct sim_context *context, const struct session_act
                 sim_act_gap(context, action);
                 break;
         case ACTION_RESUBSCRIBE:
-                sim_act_resubscribe(context->symbol);
+                sim_act_resubscribe(context->symbol, action->connection);
                 break;
         case ACTION_BEGIN:
         case ACTION_DROP:

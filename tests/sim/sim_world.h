@@ -48,6 +48,8 @@ struct connection {
         bool open, stalled;
         bool subscribed[WORLD_MARKETS], dead[WORLD_MARKETS];
         int64_t due_ms; /* of the newest packet: the next one is not earlier */
+        int64_t lag_ms; /* besides the delay */
+        int64_t subscribed_ms;
         int64_t alive_ms;
 };
 
@@ -87,6 +89,7 @@ struct faults {
         unsigned closed, stalled, shutdown;                     /* of connections, a second */
         unsigned refused, unanswered;                           /* of attempts, of commands */
         unsigned failed, stale, crossed_image, blocked;         /* of REST requests */
+        unsigned lost_once; /* of events, on one connection alone */
 };
 
 struct world {
@@ -129,7 +132,7 @@ static inline void world_send_on(struct world *world, uint32_t number, struct pa
         if (connection->stalled)
                 return;
         packet.connection = number;
-        packet.due_ms = world->sim.now_ms + world_delay(world);
+        packet.due_ms = world->sim.now_ms + connection->lag_ms + world_delay(world);
         if (packet.due_ms < connection->due_ms)
                 packet.due_ms = connection->due_ms;
         connection->due_ms = packet.due_ms;
@@ -203,6 +206,20 @@ static inline void market_deliver(struct market *market, uint32_t number, size_t
                 world_send_on(world, number, packet);
 }
 
+/* A connection that loses the event that all others bring, or 0. */
+static inline uint32_t world_one_that_loses(struct world *world)
+{
+        uint32_t number = 0;
+        unsigned open = 0;
+        if (!sim_chance(&world->sim, world->faults.lost_once))
+                return 0;
+        for (uint32_t i = 1; i <= world->connection_count; i++) {
+                if (world->connections[i].open && sim_chance(&world->sim, ++open))
+                        number = i;
+        }
+        return number;
+}
+
 static inline void market_trade(struct market *market)
 {
         struct world *world = market->world;
@@ -217,8 +234,11 @@ static inline void market_trade(struct market *market)
         struct event event = deal_event(deal, 0);
         book_apply(&market->truth, &event);
         market->deal_count++;
-        for (uint32_t i = 1; i <= world->connection_count; i++)
-                market_deliver(market, i, market->deal_count - 1);
+        uint32_t without = world_one_that_loses(world);
+        for (uint32_t i = 1; i <= world->connection_count; i++) {
+                if (i != without)
+                        market_deliver(market, i, market->deal_count - 1);
+        }
 }
 
 static inline void market_capture(struct market *market, struct request *request)
@@ -344,6 +364,7 @@ static inline void world_command(struct world *world, const struct link_action *
                         if (strcmp(world->markets[m].name, action->names[i]) != 0)
                                 continue;
                         connection->subscribed[m] = subscribe;
+                        connection->subscribed_ms = world->sim.now_ms;
                         connection->dead[m] = false;
                 }
         }
@@ -496,9 +517,12 @@ static inline void world_until(struct world *world, int64_t ms)
         }
 }
 
-static inline void world_resubscribe_cb(struct sim_symbol *symbol)
+static inline void world_resubscribe_cb(struct sim_symbol *symbol, uint32_t connection)
 {
-        link_resubscribe(symbol->link, symbol->member);
+        if (connection)
+                link_resubscribe_on(symbol->link, symbol->member, connection);
+        else
+                link_resubscribe(symbol->link, symbol->member);
 }
 
 static inline struct world *world_open(const char *store, uint64_t seed)

@@ -3,6 +3,9 @@
 #include "sim_world.h"
 
 #define SEEDS 200
+#define SEEDS_OF_TWO_LINES 100
+#define SEEDS_OF_CUTS 60
+#define CUTTING_MS 300000
 #define FAULTY_MS 480000
 #define END_MS 600000
 #define SAMPLES 300
@@ -10,7 +13,7 @@
 /* What all seeds together came to: nothing is proved about what never happened. */
 static struct {
         unsigned gaps[GAP_CAUSES], statuses[4], corrections, resubscribes, connections;
-} totals;
+} totals, of_one_line;
 
 /* The true book, walked along the market's events. */
 struct walk {
@@ -189,25 +192,31 @@ static struct faults faults_by_chance(struct sim *sim)
         return all;
 }
 
-static void run_seed(uint64_t seed, bool loud)
+static void finish(struct world *world, int64_t end_ms)
 {
-        char name[32];
-        snprintf(name, sizeof(name), "faults-%llu", (unsigned long long)seed);
-        struct world *world = world_open(name, seed);
-        world->sim.muted = !loud;
-        world->faults = faults_by_chance(&world->sim);
-        world->heartbeats = seed % 2;
-        world_until(world, FAULTY_MS);
         world->faults = (struct faults){0};
-        world_until(world, END_MS - 5000);
+        world_until(world, end_ms - 5000);
         world->still = true;
-        world_until(world, END_MS);
-        if (loud)
+        world_until(world, end_ms);
+        if (!world->sim.muted)
                 fwrite(world->sim.trace.data, 1, world->sim.trace.size, stderr);
         for (size_t m = 0; m < WORLD_MARKETS; m++)
                 check_market(&world->markets[m]);
         totals.connections += world->connection_count;
         world_free(world);
+}
+
+static void run_seed(uint64_t seed, unsigned lines, bool loud)
+{
+        char name[32];
+        snprintf(name, sizeof(name), "faults-%u-%llu", lines, (unsigned long long)seed);
+        struct world *world = world_open(name, seed);
+        link_set_lines(&world->link, lines);
+        world->sim.muted = !loud;
+        world->faults = faults_by_chance(&world->sim);
+        world->heartbeats = seed % 2;
+        world_until(world, FAULTY_MS);
+        finish(world, END_MS);
 }
 
 static uint64_t last_seed;
@@ -220,18 +229,24 @@ static int say_seed(void **state)
         return 0;
 }
 
+static void run_seeds(uint64_t seeds, unsigned lines)
+{
+        const char *only = getenv("SIM_SEED"); /* one seed alone, with its trace */
+        memset(&totals, 0, sizeof(totals));
+        if (only)
+                run_seed(strtoull(only, NULL, 10), lines, true);
+        for (uint64_t seed = 1; seed <= seeds && !only; seed++) {
+                last_seed = seed;
+                run_seed(seed, lines, false);
+        }
+}
+
 static void record_is_true_whatever_happens(void **state)
 {
         (void)state;
-        const char *only = getenv("SIM_SEED"); /* one seed alone, with its trace */
-        if (only) {
-                run_seed(strtoull(only, NULL, 10), true);
+        run_seeds(SEEDS, 1);
+        if (getenv("SIM_SEED"))
                 return;
-        }
-        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-                last_seed = seed;
-                run_seed(seed, false);
-        }
         assert_in_range(totals.gaps[GAP_SEQUENCE], SEEDS, UINT32_MAX);
         assert_in_range(totals.gaps[GAP_DISCONNECT], SEEDS, UINT32_MAX);
         assert_in_range(totals.gaps[GAP_CROSSED], SEEDS / 4, UINT32_MAX);
@@ -241,6 +256,121 @@ static void record_is_true_whatever_happens(void **state)
         assert_in_range(totals.corrections, SEEDS, UINT32_MAX);
         assert_in_range(totals.resubscribes, SEEDS / 10, UINT32_MAX);
         assert_in_range(totals.connections, 2 * SEEDS, UINT32_MAX);
+        of_one_line = totals;
+}
+
+/* The faults are the same, on either line; fewer of them are gaps. */
+static void record_is_true_with_two_lines(void **state)
+{
+        (void)state;
+        run_seeds(SEEDS_OF_TWO_LINES, 2);
+        if (getenv("SIM_SEED"))
+                return;
+        for (int cause = GAP_SEQUENCE; cause <= GAP_DISCONNECT; cause++)
+                assert_in_range(totals.gaps[cause] * SEEDS / SEEDS_OF_TWO_LINES, 1,
+                    of_one_line.gaps[cause] / 2);
+        assert_in_range(totals.gaps[GAP_CROSSED], SEEDS_OF_TWO_LINES / 4, UINT32_MAX);
+        assert_in_range(totals.resubscribes, SEEDS_OF_TWO_LINES / 10, UINT32_MAX);
+        assert_in_range(totals.connections, 4 * SEEDS_OF_TWO_LINES, UINT32_MAX);
+}
+
+/* ---- one fault at a time ---- */
+
+static unsigned all_gaps(void)
+{
+        unsigned count = 0;
+        for (size_t i = 0; i < GAP_CAUSES; i++)
+                count += totals.gaps[i];
+        return count;
+}
+
+/* How many of its lines have carried everything long enough? */
+static unsigned ripe_lines(const struct world *world)
+{
+        unsigned count = 0;
+        for (int i = 0; i < 2; i++) {
+                const struct connection *connection =
+                    &world->connections[link_open_number(&world->link, i)];
+                count += connection->open && connection->subscribed[WORLD_MARKETS - 1] &&
+                    world->sim.now_ms - connection->subscribed_ms > 2000;
+        }
+        return count;
+}
+
+/* Either line is cut at any moment, as long as the other one stands; each lags as it likes. */
+static unsigned run_cuts(uint64_t seed, unsigned lines)
+{
+        char name[32];
+        unsigned cuts = 0;
+        snprintf(name, sizeof(name), "cuts-%u-%llu", lines, (unsigned long long)seed);
+        struct world *world = world_open(name, seed);
+        struct sim *sim = &world->sim;
+        link_set_lines(&world->link, lines);
+        sim->muted = true;
+        world->heartbeats = seed % 2;
+        world_until(world, 5000);
+        while (sim->now_ms < CUTTING_MS) {
+                world_until(world, sim->now_ms + sim_between(sim, 1, 100) * WORLD_STEP_MS);
+                uint32_t number =
+                    link_open_number(&world->link, (int)sim_between(sim, 0, lines - 1));
+                if (ripe_lines(world) < lines)
+                        continue;
+                if (sim_chance(sim, 3)) {
+                        world_close(world, number);
+                        cuts++;
+                } else {
+                        world->connections[number].lag_ms = sim_between(sim, 0, 900);
+                }
+        }
+        finish(world, CUTTING_MS + 60000);
+        return cuts;
+}
+
+static void cut_of_either_of_two_lines_is_no_gap(void **state)
+{
+        (void)state;
+        unsigned cuts = 0;
+        memset(&totals, 0, sizeof(totals));
+        for (last_seed = 1; last_seed <= SEEDS_OF_CUTS; last_seed++) {
+                cuts += run_cuts(last_seed, 2);
+                assert_int_equal(all_gaps(), 0);
+        }
+        assert_int_equal(totals.statuses[STATUS_GAP], 0);
+        assert_in_range(cuts, 5 * SEEDS_OF_CUTS, UINT32_MAX);
+        run_cuts(1, 1);
+        assert_in_range(all_gaps(), 1, UINT32_MAX); /* one line has them */
+}
+
+/* What one line loses the other brings. */
+static void run_losses(uint64_t seed, unsigned lines)
+{
+        char name[32];
+        snprintf(name, sizeof(name), "losses-%u-%llu", lines, (unsigned long long)seed);
+        struct world *world = world_open(name, seed);
+        struct sim *sim = &world->sim;
+        link_set_lines(&world->link, lines);
+        sim->muted = true;
+        world_until(world, 10000);
+        world->faults.lost_once = 20;
+        world->faults.doubled = 50;
+        while (sim->now_ms < CUTTING_MS) {
+                world_until(world, sim->now_ms + 2000);
+                uint32_t number = link_open_number(&world->link, (int)sim_between(sim, 0, 1));
+                world->connections[number].lag_ms = sim_between(sim, 0, 900);
+        }
+        finish(world, CUTTING_MS + 60000);
+}
+
+static void event_that_one_of_two_lines_loses_is_no_gap(void **state)
+{
+        (void)state;
+        memset(&totals, 0, sizeof(totals));
+        for (last_seed = 1; last_seed <= SEEDS_OF_CUTS; last_seed++) {
+                run_losses(last_seed, 2);
+                assert_int_equal(all_gaps(), 0);
+        }
+        run_losses(1, 1);
+        assert_in_range(all_gaps(), 1, UINT32_MAX);
 }
 
 /* The same seed gives the same minutes. */
@@ -270,6 +400,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(same_seed_gives_the_same_trace),
             cmocka_unit_test_setup_teardown(record_is_true_whatever_happens, NULL, say_seed),
+            cmocka_unit_test_setup_teardown(record_is_true_with_two_lines, NULL, say_seed),
+            cmocka_unit_test_setup_teardown(cut_of_either_of_two_lines_is_no_gap, NULL, say_seed),
+            cmocka_unit_test_setup_teardown(
+                event_that_one_of_two_lines_loses_is_no_gap, NULL, say_seed),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -447,7 +447,7 @@ static void nothing_is_asked_for_while_there_is_no_connection(void **state)
             "[29000] binance:BTCUSDT  closed\n"
             "[100000] binance:BTCUSDT  opened on 2\n"
             "[110000] binance:BTCUSDT  subscribed on 2\n"
-            "[140000] binance:BTCUSDT  tick -> resubscribe (no snapshot)\n");
+            "[140000] binance:BTCUSDT  tick -> resubscribe on 2 (no snapshot)\n");
 }
 
 /* The old feed until the new snapshot, then the new one; nothing is merged, nothing is lost. */
@@ -517,7 +517,7 @@ static void successor_that_never_brings_a_snapshot_is_asked_again_once_it_is_alo
         sim_at(&sim, 91000);
         SIM_EXPECT(&sim,
             "[60000] binance:BTCUSDT  closed -> gap disconnect, expected 1\n"
-            "[90000] binance:BTCUSDT  tick -> resubscribe (no snapshot)\n");
+            "[90000] binance:BTCUSDT  tick -> resubscribe on 2 (no snapshot)\n");
 }
 
 static void successor_with_a_crossed_snapshot_disturbs_nobody(void **state)

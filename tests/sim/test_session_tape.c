@@ -414,8 +414,8 @@ static void successor_that_is_behind_takes_over_at_once(void **state)
         sim_connection(btc, INPUT_CLOSED, 1);
         SIM_EXPECT(&sim,
             "[  40] binance:BTCUSDT  event 100..100 on 2 -> drop (known)\n"
-            "[  40] binance:BTCUSDT  event 101..101 -> drop (old connection)\n"
-            "[  40] binance:BTCUSDT  event 101..101 on 2 -> apply (follows)\n"
+            "[  40] binance:BTCUSDT  event 101..101 -> apply (follows)\n"
+            "[  40] binance:BTCUSDT  event 101..101 on 2 -> drop (known)\n"
             "[  40] binance:BTCUSDT  closed\n");
         EXPECT_TAPE(btc, "begin 100 101");
 }
@@ -497,7 +497,7 @@ static void old_connection_goes_on_where_its_successor_ends_first(void **state)
         assert_int_equal(btc->session.primary, 0);
         SIM_EXPECT(&sim,
             "[  40] binance:BTCUSDT  event 101..101 on 2 -> apply (follows)\n"
-            "[  40] binance:BTCUSDT  event 101..101 -> drop (old connection)\n"
+            "[  40] binance:BTCUSDT  event 101..101 -> drop (known)\n"
             "[  40] binance:BTCUSDT  closed on 2\n"
             "[  40] binance:BTCUSDT  event 102..102 -> apply (follows)\n"
             "[  40] binance:BTCUSDT  closed\n");

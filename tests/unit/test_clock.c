@@ -1,4 +1,5 @@
 /* Times and days as text: RFC 3339, Unix time by magnitude, lengths of time. */
+#include <sys/timex.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -181,6 +182,54 @@ static void only_this_century_is_plausible(void **state)
         assert_false(time_is_plausible(INT64_MAX));
 }
 
+static void state_of_the_clock_is_in_nanoseconds(void **state)
+{
+        (void)state;
+        struct timex kernel = {
+            .status = STA_NANO | STA_PLL, .offset = -1234567, .esterror = 250, .maxerror = 16000};
+        struct clock_state clock;
+        clock_state_read(TIME_OK, &kernel, &clock);
+        assert_true(clock.synchronized);
+        assert_int_equal(clock.offset_ns, -1234567);
+        assert_int_equal(clock.error_ns, 250000);
+        assert_int_equal(clock.error_most_ns, 16000000);
+        kernel.status = STA_PLL;
+        clock_state_read(TIME_INS, &kernel, &clock);
+        assert_true(clock.synchronized);
+        assert_int_equal(clock.offset_ns, INT64_C(-1234567000));
+}
+
+static void clock_that_nobody_sets_is_not_synchronized(void **state)
+{
+        (void)state;
+        struct timex kernel = {.status = STA_NANO | STA_UNSYNC, .maxerror = 16000000};
+        struct clock_state clock;
+        clock_state_read(TIME_ERROR, &kernel, &clock);
+        assert_false(clock.synchronized);
+        assert_int_equal(clock.error_most_ns, 16 * NS_PER_S);
+        clock_state_read(TIME_OK, &kernel, &clock);
+        assert_false(clock.synchronized);
+        kernel.status = STA_NANO; /* a pulse is lost, or the clock was */
+        clock_state_read(TIME_ERROR, &kernel, &clock);
+        assert_false(clock.synchronized);
+}
+
+/* The kernel may refuse to tell; what it tells is what adjtimex says. */
+static void kernel_is_asked_for_the_state_of_the_clock(void **state)
+{
+        (void)state;
+        struct timex kernel = {.modes = 0};
+        struct clock_state clock = {.offset_ns = 77, .error_most_ns = -1};
+        int code = adjtimex(&kernel);
+        assert_int_equal(clock_sync(&clock), code < 0 ? ERR_IO : 0);
+        assert_int_equal(
+            clock.synchronized, code >= 0 && code != TIME_ERROR && !(kernel.status & STA_UNSYNC));
+        if (code < 0)
+                assert_int_equal(clock.offset_ns, 77);
+        else
+                assert_in_range(clock.error_most_ns, 0, 100 * NS_PER_S);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -194,6 +243,9 @@ int main(void)
             cmocka_unit_test(days_begin_at_midnight),
             cmocka_unit_test(what_is_no_day_is_refused),
             cmocka_unit_test(only_this_century_is_plausible),
+            cmocka_unit_test(state_of_the_clock_is_in_nanoseconds),
+            cmocka_unit_test(clock_that_nobody_sets_is_not_synchronized),
+            cmocka_unit_test(kernel_is_asked_for_the_state_of_the_clock),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,6 +329,115 @@ bool symbol_record_same(const struct symbol_record *a, const struct symbol_recor
             a->trading == b->trading && a->auction == b->auction;
 }
 
+void audit_write(struct buffer *out, const struct audit_record *audit)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_signed(out, audit->time_ns);
+        write_signed(out, audit->from_ns);
+        write_signed(out, audit->to_ns);
+        buffer_append_byte(out, audit->score);
+        buffer_append_byte(out, audit->network);
+        buffer_append_byte(out, AUDIT_CHECKS);
+        for (size_t i = 0; i < AUDIT_CHECKS; i++) {
+                const struct audit_result *result = &audit->results[i];
+                buffer_append_byte(out, result->outcome);
+                buffer_append_byte(out, result->penalty);
+                write_varint(out, result->examined);
+                write_varint(out, result->wrong);
+                write_text(out, result->note);
+        }
+        write_varint(out, audit->finding_total);
+        buffer_append_byte(out, (uint8_t)audit->finding_count);
+        for (size_t i = 0; i < audit->finding_count; i++) {
+                const struct audit_finding *finding = &audit->findings[i];
+                buffer_append_byte(out, finding->check);
+                write_signed(out, finding->from_ns);
+                write_signed(out, finding->to_ns);
+                write_signed(out, finding->id);
+                write_varint(out, finding->count);
+                write_text(out, finding->text);
+        }
+}
+
+static void read_audit_result(struct byte_reader *in, struct audit_result *result)
+{
+        result->outcome = read_enum(in, AUDIT_OUTCOMES);
+        result->penalty = read_enum(in, 101);
+        result->examined = read_varint(in);
+        result->wrong = read_varint(in);
+        read_text(in, result->note, sizeof(result->note));
+}
+
+static void read_audit_finding(struct byte_reader *in, struct audit_finding *finding)
+{
+        finding->check = read_enum(in, AUDIT_CHECKS);
+        finding->from_ns = read_signed(in);
+        finding->to_ns = read_signed(in);
+        finding->id = read_signed(in);
+        finding->count = read_varint(in);
+        read_text(in, finding->text, sizeof(finding->text));
+}
+
+int audit_read(struct bytes in, struct audit_record *ret_audit)
+{
+        struct byte_reader reader;
+        struct audit_record audit = {0};
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        audit.time_ns = read_signed(&reader);
+        audit.from_ns = read_signed(&reader);
+        audit.to_ns = read_signed(&reader);
+        audit.score = read_enum(&reader, 101);
+        audit.network = read_flag(&reader);
+        unsigned checks = read_enum(&reader, AUDIT_CHECKS + 1);
+        for (size_t i = 0; i < checks && !reader.failed; i++)
+                read_audit_result(&reader, &audit.results[i]);
+        audit.finding_total = read_varint(&reader);
+        audit.finding_count = read_enum(&reader, AUDIT_FINDINGS_MAX + 1);
+        for (size_t i = 0; i < audit.finding_count && !reader.failed; i++)
+                read_audit_finding(&reader, &audit.findings[i]);
+        if (meta_end(&reader) || audit.finding_total < audit.finding_count)
+                return ERR_CORRUPT;
+        *ret_audit = audit;
+        return 0;
+}
+
+void alert_write(struct buffer *out, const struct alert_record *alert)
+{
+        buffer_append_byte(out, META_VERSION);
+        write_signed(out, alert->sent_ns);
+        write_varint(out, alert->held_back);
+}
+
+int alert_read(struct bytes in, struct alert_record *ret_alert)
+{
+        struct byte_reader reader;
+        struct alert_record alert;
+        int code = meta_begin(in, &reader);
+        if (code)
+                return code;
+        alert.sent_ns = read_signed(&reader);
+        alert.held_back = read_varint(&reader);
+        if (meta_end(&reader))
+                return ERR_CORRUPT;
+        *ret_alert = alert;
+        return 0;
+}
+
+const char *audit_check_name(unsigned check)
+{
+        static const char *const names[AUDIT_CHECKS] = {
+            "coverage", "fresh", "frames", "ids", "crossed", "image", "levels", "tape"};
+        return check < AUDIT_CHECKS ? names[check] : "unknown";
+}
+
+const char *audit_outcome_name(unsigned outcome)
+{
+        static const char *const names[AUDIT_OUTCOMES] = {"not done", "good", "found"};
+        return outcome < AUDIT_OUTCOMES ? names[outcome] : "unknown";
+}
+
 const char *gap_cause_name(unsigned cause)
 {
         static const char *const names[GAP_CAUSES] = {"sequence", "disconnect", "crossed", "silent",

@@ -120,6 +120,61 @@ struct symbol_record {
         bool auction;
 };
 
+/* What an audit of a stream looks at; stored by number. */
+enum audit_check {
+        AUDIT_COVERAGE, /* gaps of the record */
+        AUDIT_FRESH,    /* is it still written? */
+        AUDIT_FRAMES,   /* can it be read? */
+        AUDIT_IDS,      /* do events, or trades, follow each other by their ids? */
+        AUDIT_CROSSED,  /* bids at or above asks */
+        AUDIT_IMAGE,    /* levels, compared with the exchange's own at the same id */
+        AUDIT_LEVELS,   /* the sums of orders, compared likewise */
+        AUDIT_TAPE,     /* are trades within the best prices of their time? */
+        AUDIT_CHECKS,
+};
+
+enum audit_outcome {
+        AUDIT_NOT_DONE,
+        AUDIT_GOOD,
+        AUDIT_FOUND, /* there are findings */
+        AUDIT_OUTCOMES,
+};
+
+struct audit_result {
+        uint8_t outcome;
+        uint8_t penalty;             /* points off the score */
+        uint64_t examined, wrong;    /* what was counted depends on the check */
+        char note[META_DETAIL_SIZE]; /* why it was not done, or what it was compared with */
+};
+
+struct audit_finding {
+        uint8_t check;
+        int64_t from_ns, to_ns; /* by the exchange's clock; where it is one moment: equal */
+        int64_t id;             /* of the event behind which, or at which, it is */
+        uint64_t count;         /* how often: levels, events, trades */
+        char text[META_DETAIL_SIZE];
+};
+
+#define AUDIT_FINDINGS_MAX 32
+
+/* One audit of a stream; the first findings are kept, more are counted. */
+struct audit_record {
+        int64_t time_ns;        /* when, by our clock */
+        int64_t from_ns, to_ns; /* what part of the record: [from, to), by the exchange's clock */
+        uint8_t score;          /* 0 to 100 */
+        bool network;           /* the exchange was asked */
+        struct audit_result results[AUDIT_CHECKS];
+        struct audit_finding findings[AUDIT_FINDINGS_MAX];
+        uint32_t finding_count;
+        uint64_t finding_total;
+};
+
+/* When people were told last of what audits found. */
+struct alert_record {
+        int64_t sent_ns;
+        uint64_t held_back; /* since, because it would have been too soon */
+};
+
 void stream_name_write(struct buffer *out, const struct stream_name *name);
 int stream_name_read(struct bytes in, struct stream_name *ret_name);
 void gap_write(struct buffer *out, const struct gap_record *gap);
@@ -136,6 +191,13 @@ void symbol_record_write(struct buffer *out, const struct symbol_record *record)
 int symbol_record_read(struct bytes in, struct symbol_record *ret_record);
 /* Do both say the same of the same symbol, whenever that was? */
 bool symbol_record_same(const struct symbol_record *a, const struct symbol_record *b);
+
+void audit_write(struct buffer *out, const struct audit_record *audit);
+int audit_read(struct bytes in, struct audit_record *ret_audit);
+void alert_write(struct buffer *out, const struct alert_record *alert);
+int alert_read(struct bytes in, struct alert_record *ret_alert);
+const char *audit_check_name(unsigned check);
+const char *audit_outcome_name(unsigned outcome);
 
 /* What dropping a day leaves of a stream: what its mark says, as a gap. */
 struct gap_record gap_of_pruned(const struct mark_record *mark, uint32_t day);

@@ -27,6 +27,7 @@ void batch_clear(struct batch *batch)
         batch->next = NULL;
         batch->done = -1;
         batch->op_count = 0;
+        batch->latency = (struct latency_slots){0};
         buffer_clear(&batch->arena);
 }
 

@@ -4,6 +4,7 @@
 
 #include "codec/frame.h"
 #include "codec/meta.h"
+#include "record/latency.h"
 #include "store/store.h"
 
 enum op_kind {
@@ -31,6 +32,9 @@ struct batch {
         struct op *ops;
         size_t op_count, op_capacity;
         struct buffer arena;
+        int64_t handed_ns;      /* to the writer at, by the clock of receive times ... */
+        int64_t handed_mono_ns; /* ... and by the monotonic one */
+        struct latency_slots latency;
 };
 
 struct batch *batch_new(void);

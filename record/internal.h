@@ -17,7 +17,8 @@ struct past {
         struct mark_record mark;
         struct gap_record gap;        /* where mark.gap_open */
         char feed[META_FEED_SIZE];    /* of its last epoch */
-        struct record_stream *stream; /* while it is recorded now */
+        struct record_stream *stream; /* while it is recorded now ... */
+        struct record_counts counts;  /* ... and counts itself */
 };
 
 struct known_symbol {
@@ -86,6 +87,7 @@ struct record_stream {
         int64_t image_receive_ns;
         struct epoch_record epoch;
         uint64_t gap_total;
+        struct record_counts counts;
 };
 
 /* stream.c */
@@ -103,6 +105,9 @@ void stream_open_gap(
     struct record_stream *stream, enum gap_cause cause, int64_t now_ns, const char *detail);
 void stream_write_gap(struct record_stream *stream);
 void stream_add_headless(struct record_stream *stream, const struct event *event);
+int stream_add_event(struct record_stream *stream, const struct event *event);
+/* One that came from outside, and was taken. */
+void stream_count_event(struct record_stream *stream, const struct event *event);
 
 /* run.c */
 void run_begin(struct record_stream *stream);

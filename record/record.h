@@ -14,6 +14,7 @@
 
 #include "book/book.h"
 #include "codec/meta.h"
+#include "record/latency.h"
 #include "store/store.h"
 
 struct recorder;
@@ -35,8 +36,21 @@ struct record_stats {
         uint64_t commits;
         uint64_t failed_commits;
         uint64_t bytes_written;
-        size_t queue_bytes;
-        bool suspended; /* the queue ran over, nothing is recorded until it has drained */
+        size_t queue_bytes, queue_limit;
+        bool failing;             /* the store refused the last commit; it is tried again */
+        bool suspended;           /* the queue ran over, nothing is recorded until it has drained */
+        int64_t waiting_since_ns; /* the oldest batch is tried since, monotonic; 0: none waits */
+        struct latency latency;   /* from the receipt of an event until it is on disk */
+};
+
+/* What has happened since the recorder was opened. */
+struct record_counts {
+        uint64_t events;  /* as they came; what is kept but not stored (suspended) does not count */
+        uint64_t epochs;  /* books that were begun with an image ... */
+        uint64_t resyncs; /* ... and those of them after a gap */
+        uint64_t corrections; /* later images that differed from the book ... */
+        uint64_t differences; /* ... by so many levels or orders */
+        uint64_t gaps[GAP_CAUSES];
 };
 
 /* @store: opened to write, borrowed until recorder_close, used by the writer alone from now on.
@@ -48,6 +62,9 @@ int recorder_open(struct recorder **ret_recorder, struct store *store,
  * @wait_ns. ERR_FULL, ERR_IO: what could not be written by then is lost (the error says how much).
  */
 int recorder_close(struct recorder *recorder, int64_t now_ns, int64_t wait_ns, struct error *error);
+
+/* As a kill does: nothing that was not handed over is kept, nothing is marked. */
+void recorder_abandon(struct recorder *recorder);
 
 /* Hand over what has come. To be called about every second with the wall clock's time. */
 void recorder_tick(struct recorder *recorder, int64_t now_ns);
@@ -61,6 +78,9 @@ void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t
 bool record_symbol(struct recorder *recorder, const struct symbol_record *record);
 
 struct record_stats recorder_stats(struct recorder *recorder);
+
+/* The sum of all streams of an exchange, of closed ones too. */
+struct record_counts recorder_counts(const struct recorder *recorder, const char *exchange);
 
 /* Begin to record a stream. Where the store has an earlier record of it, a gap is opened with the
  * cause that its end tells (stopped, removed, crashed). A stream whose events were not numbered
@@ -136,5 +156,10 @@ const struct scale *record_scale(const struct record_stream *stream);
 bool record_run_ids(
     const struct record_stream *stream, int64_t *ret_first_id, int64_t *ret_last_id);
 uint64_t record_gap_count(const struct record_stream *stream);
+/* The newest gap, open or not, where there was one; changes with the stream. */
+const struct gap_record *record_last_gap(const struct record_stream *stream);
+uint32_t record_epoch(const struct record_stream *stream);
+/* Go on where they were when the stream is closed and opened again. */
+const struct record_counts *record_stream_counts(const struct record_stream *stream);
 
 #endif

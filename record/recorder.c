@@ -264,6 +264,7 @@ static struct record_stream *stream_new(
         struct record_stream *stream = memory_new(sizeof(*stream));
         stream->recorder = recorder;
         stream->past = past;
+        stream->counts = past->counts;
         stream->scale = *scale;
         book_init(&stream->book);
         block_init(&stream->open, METHOD_PLAIN);
@@ -309,6 +310,7 @@ static void stream_free(struct record_stream *stream)
         *link = stream->next;
         recorder->stream_count--;
         stream->past->stream = NULL;
+        stream->past->counts = stream->counts;
         book_deinit(&stream->book);
         block_deinit(&stream->open);
         block_deinit(&stream->sealed);
@@ -391,10 +393,11 @@ static void recorder_resume(struct recorder *recorder, int64_t now_ns)
                 stream_resume(stream, now_ns);
 }
 
-static void recorder_submit(struct recorder *recorder)
+static void recorder_submit(struct recorder *recorder, int64_t now_ns)
 {
         if (!recorder->batch->op_count)
                 return;
+        recorder->batch->handed_ns = now_ns;
         writer_submit(recorder->writer, recorder->batch);
         recorder->batch = writer_batch(recorder->writer);
 }
@@ -417,7 +420,7 @@ void recorder_tick(struct recorder *recorder, int64_t now_ns)
         waiting += batch_bytes(recorder->batch);
         recorder->images_waiting += recorder->batch_images;
         recorder->batch_images = 0;
-        recorder_submit(recorder);
+        recorder_submit(recorder, now_ns);
         if (waiting > recorder->options.queue_size + recorder->images_waiting)
                 recorder_suspend(recorder, waiting);
 }
@@ -452,19 +455,64 @@ int64_t record_last_id(const struct record_stream *stream)
 struct record_stats recorder_stats(struct recorder *recorder)
 {
         struct writer_stats stats = writer_stats(recorder->writer);
-        return (struct record_stats){stats.commits, stats.failed_commits, stats.bytes_written,
-            stats.queue_bytes, recorder->suspended};
+        return (struct record_stats){
+            .commits = stats.commits,
+            .failed_commits = stats.failed_commits,
+            .bytes_written = stats.bytes_written,
+            .queue_bytes = stats.queue_bytes,
+            .queue_limit = recorder->options.queue_size + recorder->images_waiting,
+            .failing = stats.failing,
+            .suspended = recorder->suspended,
+            .waiting_since_ns = stats.waiting_since_ns,
+            .latency = stats.latency,
+        };
+}
+
+static void counts_add(struct record_counts *sum, const struct record_counts *counts)
+{
+        sum->events += counts->events;
+        sum->epochs += counts->epochs;
+        sum->resyncs += counts->resyncs;
+        sum->corrections += counts->corrections;
+        sum->differences += counts->differences;
+        for (unsigned cause = 0; cause < GAP_CAUSES; cause++)
+                sum->gaps[cause] += counts->gaps[cause];
+}
+
+struct record_counts recorder_counts(const struct recorder *recorder, const char *exchange)
+{
+        struct record_counts sum = {0};
+        for (const struct past *past = recorder->pasts; past; past = past->next) {
+                if (!strcmp(past->name.exchange, exchange))
+                        counts_add(&sum, past->stream ? &past->stream->counts : &past->counts);
+        }
+        return sum;
+}
+
+const struct record_counts *record_stream_counts(const struct record_stream *stream)
+{
+        return &stream->counts;
 }
 
 int recorder_close(struct recorder *recorder, int64_t now_ns, int64_t wait_ns, struct error *error)
 {
         while (recorder->streams)
                 record_stream_close(recorder->streams, now_ns, false);
-        recorder_submit(recorder);
+        recorder_submit(recorder, now_ns);
         int code = writer_close(recorder->writer, wait_ns, error);
         batch_free(recorder->batch);
         recorder_free(recorder);
         return code;
+}
+
+void recorder_abandon(struct recorder *recorder)
+{
+        struct error error;
+        while (recorder->streams)
+                stream_free(recorder->streams);
+        (void)writer_close(recorder->writer, 0, &error);
+        batch_free(recorder->batch);
+        recorder_free(recorder);
 }
 
 bool record_has_book(const struct record_stream *stream)
@@ -480,6 +528,16 @@ const struct book *record_book(const struct record_stream *stream)
 const struct scale *record_scale(const struct record_stream *stream)
 {
         return &stream->scale;
+}
+
+const struct gap_record *record_last_gap(const struct record_stream *stream)
+{
+        return &stream->gap;
+}
+
+uint32_t record_epoch(const struct record_stream *stream)
+{
+        return stream->mark.epoch;
 }
 
 uint64_t record_gap_count(const struct record_stream *stream)

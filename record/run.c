@@ -34,7 +34,7 @@ void run_erase(struct record_stream *stream)
         stream->dirty = true;
 }
 
-void record_headless(struct record_stream *stream, const struct event *event, bool new_run)
+static void run_add(struct record_stream *stream, const struct event *event, bool new_run)
 {
         struct run *run = &stream->run;
         if (new_run || !run->log.count)
@@ -46,6 +46,12 @@ void record_headless(struct record_stream *stream, const struct event *event, bo
         }
         run->last_id = event->last_id;
         stream_add_headless(stream, event);
+}
+
+void record_headless(struct record_stream *stream, const struct event *event, bool new_run)
+{
+        run_add(stream, event, new_run);
+        stream_count_event(stream, event);
 }
 
 bool record_run_ids(const struct record_stream *stream, int64_t *ret_first_id, int64_t *ret_last_id)
@@ -76,13 +82,13 @@ static int run_replay(struct record_stream *stream, const struct event_log *log)
         while (event_log_next(log, &cursor, &event)) {
                 if (event.last_id <= stream->book.id && !code)
                         continue;
-                int failed = code ? 0 : record_event(stream, &event);
+                int failed = code ? 0 : stream_add_event(stream, &event);
                 if (failed) {
                         code = ERR_GAP;
                         record_gap(stream, GAP_CROSSED, event.receive_time_ns, "behind an image");
-                        record_headless(stream, &event, true);
+                        run_add(stream, &event, true);
                 } else if (code) {
-                        record_headless(stream, &event, false);
+                        run_add(stream, &event, false);
                 }
         }
         return code;
@@ -110,6 +116,8 @@ int record_image(struct record_stream *stream, const struct image *image)
         run_keep_old(stream, &log, image->id);
         stream->has_book = true;
         stream->auction = image->auction;
+        stream->counts.epochs++;
+        stream->counts.resyncs += stream->mark.epoch > 0;
         stream_begin_epoch(stream, EPOCH_GAP, image->receive_time_ns);
         stream_write_image(stream, FRAME_SYNC, image->receive_time_ns, 0);
         int code = run_replay(stream, &log);
@@ -213,6 +221,8 @@ int record_correct(
         if (!code) {
                 stream->auction = image->auction;
                 *ret_differences = count_differences(&stream->book, &carried);
+                stream->counts.corrections += *ret_differences > 0;
+                stream->counts.differences += *ret_differences;
         }
         if (!code && (*ret_differences || !carried.by_order)) /* an image of all orders is large */
                 stream_write_repair(stream, &carried, image->receive_time_ns, *ret_differences);
@@ -362,6 +372,6 @@ void run_resume(struct record_stream *stream)
         run_erase(stream);
         event_log_init(&stream->run.log, LIMIT_HEADLESS_SIZE);
         while (event_log_next(&log, &cursor, &event))
-                record_headless(stream, &event, false);
+                run_add(stream, &event, false);
         event_log_deinit(&log);
 }

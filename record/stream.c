@@ -404,6 +404,7 @@ void stream_open_gap(
         mark->gap_position = mark->next_position;
         mark->gaps++;
         stream->gap_total++;
+        stream->counts.gaps[cause]++;
         stream_write_gap(stream);
 }
 
@@ -492,7 +493,15 @@ static int stream_apply(struct record_stream *stream, const struct event *event)
         return stream_is_crossed(stream) ? ERR_GAP : 0;
 }
 
-int record_event(struct record_stream *stream, const struct event *event)
+void stream_count_event(struct record_stream *stream, const struct event *event)
+{
+        if (stream_is_muted(stream))
+                return;
+        stream->counts.events++;
+        latency_note(&stream_batch(stream)->latency, event->receive_time_ns);
+}
+
+int stream_add_event(struct record_stream *stream, const struct event *event)
 {
         bool muted = stream_is_muted(stream);
         uint32_t day = day_of_time(event->receive_time_ns);
@@ -511,4 +520,12 @@ int record_event(struct record_stream *stream, const struct event *event)
         if (image_is_due(stream, event))
                 stream_write_image(stream, 0, event->receive_time_ns, 0);
         return 0;
+}
+
+int record_event(struct record_stream *stream, const struct event *event)
+{
+        int code = stream_add_event(stream, event);
+        if (!code)
+                stream_count_event(stream, event);
+        return code;
 }

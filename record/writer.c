@@ -203,6 +203,7 @@ static bool write_once(struct writer *writer, struct batch *batch)
         struct error error = {0};
         int code = commit_batch(writer, batch, &error);
         pthread_mutex_lock(&writer->lock);
+        writer->stats.failing = code;
         if (code)
                 writer->stats.failed_commits++;
         else
@@ -224,8 +225,18 @@ static void writer_wait(struct writer *writer, int64_t ns)
         pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
 }
 
+/* How old its events were, by the clock that they were received by, gone on without steps. */
+static void batch_measure(struct writer *writer, const struct batch *batch, int64_t mono_ns)
+{
+        latency_take(&writer->stats.latency, &batch->latency,
+            batch->handed_ns + (mono_ns - batch->handed_mono_ns));
+}
+
 static void batch_done(struct writer *writer, struct batch *batch)
 {
+        int64_t mono_ns = clock_mono_ns();
+        batch_measure(writer, batch, mono_ns);
+        writer->stats.waiting_since_ns = writer->first ? mono_ns : 0;
         writer->stats.queue_bytes -= batch_bytes(batch);
         writer->stats.bytes_written += batch_bytes(batch);
         if (writer->spare_count == SPARE_BATCHES) {
@@ -346,7 +357,10 @@ void writer_retry(struct writer *writer)
 void writer_submit(struct writer *writer, struct batch *batch)
 {
         pthread_mutex_lock(&writer->lock);
+        batch->handed_mono_ns = clock_mono_ns();
         writer->stats.queue_bytes += batch_bytes(batch);
+        if (!writer->first)
+                writer->stats.waiting_since_ns = batch->handed_mono_ns;
         if (writer->last)
                 writer->last->next = batch;
         else

@@ -14,6 +14,9 @@ struct writer_stats {
         uint64_t failed_commits;
         uint64_t bytes_written;
         size_t queue_bytes;
+        bool failing;             /* the last commit was refused */
+        int64_t waiting_since_ns; /* the oldest batch is tried since, monotonic; 0: none waits */
+        struct latency latency;
 };
 
 /* @without_thread: writer_submit commits itself and returns when it has been tried once. */

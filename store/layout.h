@@ -59,6 +59,12 @@ static inline struct store_key key_sink(uint32_t stream, enum sink_number sink)
         return (struct store_key){stream, sink, 0};
 }
 
+/* The stream's audit of that time; of no stream (0), at 0: when people were told last. */
+static inline struct store_key key_audit(uint32_t stream, int64_t time_ns)
+{
+        return (struct store_key){stream, time_ns, 0};
+}
+
 static inline struct store_key key_note(int64_t time_ns)
 {
         return (struct store_key){0, time_ns, 0};

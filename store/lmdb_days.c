@@ -120,6 +120,15 @@ int store_folder_look(const char *path, enum store_folder *ret_folder, struct er
         return 0;
 }
 
+/* A service may be forbidden to set the group's bit; then the folder has it from its parent. */
+static int folder_share(const char *path, struct error *error)
+{
+        struct stat found;
+        if (!stat(path, &found) && (found.st_mode & 07777) == FOLDER_MODE)
+                return 0;
+        return chmod(path, FOLDER_MODE) ? folder_fail(path, errno, error) : 0;
+}
+
 /* Parents get what the umask gives them; the folder itself is for its owner and group. */
 int store_folder_make(const char *path, struct error *error)
 {
@@ -134,7 +143,7 @@ int store_folder_make(const char *path, struct error *error)
                         return folder_fail(part, errno, error);
         }
         if (!mkdir(path, FOLDER_MODE & 0777))
-                return chmod(path, FOLDER_MODE) ? folder_fail(path, errno, error) : 0;
+                return folder_share(path, error);
         return errno == EEXIST ? 0 : folder_fail(path, errno, error);
 }
 

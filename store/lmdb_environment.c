@@ -33,6 +33,7 @@ static const char *const table_names[STORE_TABLES] = {
     [STORE_PRUNED] = "pruned",
     [STORE_SINKS] = "sinks",
     [STORE_SYMBOLS] = "symbols",
+    [STORE_AUDITS] = "audits",
     [STORE_FRAMES] = "frames",
     [STORE_TIMES] = "times",
     [STORE_EPOCHS] = "epochs",
@@ -269,7 +270,7 @@ static int tables_open(struct store_environment *environment,
 
 bool store_table_is_optional(enum store_table table)
 {
-        return table == STORE_SYMBOLS;
+        return table == STORE_SYMBOLS || table == STORE_AUDITS;
 }
 
 int store_environment_add_table(MDB_txn *txn, enum store_table table, unsigned *ret_table)

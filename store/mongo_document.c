@@ -22,6 +22,7 @@ static const struct {
     [STORE_PRUNED] = {{"pruned"}, {0}},
     [STORE_SINKS] = {{"sinks"}, {0}},
     [STORE_SYMBOLS] = {{"symbols"}, {-1}},
+    [STORE_AUDITS] = {{"audits"}, {0}},
     [STORE_FRAMES] = {{"changes", "images", "trades"}, {1 << 9, 1 << 14}},
     [STORE_TIMES] = {{"times"}, {60 * NS_PER_S, 3600 * NS_PER_S}},
     [STORE_EPOCHS] = {{"epochs"}, {0}},

@@ -30,6 +30,7 @@ enum store_table {
         STORE_PRUNED,  /* what was dropped */
         STORE_SINKS,   /* positions of those who follow */
         STORE_SYMBOLS, /* what each symbol was, and when; an older store has no such table */
+        STORE_AUDITS,  /* what audits found; likewise */
         /* of a day */
         STORE_FRAMES, /* images and change sets by position */
         STORE_TIMES,  /* running maximum of the event time -> position */
@@ -70,7 +71,7 @@ struct store_cursor {
 enum store_mode {
         STORE_READ,
         STORE_WRITE,  /* create what is missing, hold the writer's lock */
-        STORE_MANAGE, /* prune beside a running writer: writes meta, drops days, holds no lock */
+        STORE_MANAGE, /* beside a running writer: writes meta, drops days, holds no lock */
 };
 
 /* What people look for in a document, beside the bytes: made of a value by who knows its inside. A
@@ -210,7 +211,7 @@ struct store_key store_key_decode(const uint8_t bytes[STORE_KEY_SIZE]);
 /* Lower in the tree: is this table one of meta's? */
 static inline bool store_table_is_meta(enum store_table table)
 {
-        return table <= STORE_SYMBOLS;
+        return table <= STORE_AUDITS;
 }
 
 #endif

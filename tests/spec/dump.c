@@ -6,7 +6,7 @@
 #include "tests/spec/rows.h"
 
 static const char *const table_names[STORE_TABLES] = {"info", "streams", "days", "pruned", "sinks",
-    "symbols", "frames", "times", "epochs", "gaps", "marks", "notes"};
+    "symbols", "audits", "frames", "times", "epochs", "gaps", "marks", "notes"};
 
 static void print_row(uint32_t place, const struct store_cursor *row, void *user)
 {

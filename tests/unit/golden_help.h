@@ -28,7 +28,7 @@ struct golden_row {
 typedef void (*golden_row_cb)(const struct golden_row *row, void *user);
 
 static const char *const golden_tables[STORE_TABLES] = {"info", "streams", "days", "pruned",
-    "sinks", "symbols", "frames", "times", "epochs", "gaps", "marks", "notes"};
+    "sinks", "symbols", "audits", "frames", "times", "epochs", "gaps", "marks", "notes"};
 
 /* ---- making ---- */
 

@@ -66,6 +66,62 @@ static int gap_record_read(struct bytes in, void *record)
         return gap_read(in, record);
 }
 
+static void audit_make(void *record, struct chance *chance)
+{
+        struct audit_record *audit = record;
+        audit->time_ns = chance_int64(chance);
+        audit->from_ns = chance_int64(chance);
+        audit->to_ns = chance_int64(chance);
+        audit->score = (uint8_t)chance_below(chance, 101);
+        audit->network = chance_one_in(chance, 2);
+        for (size_t i = 0; i < AUDIT_CHECKS; i++) {
+                struct audit_result *result = &audit->results[i];
+                result->outcome = (uint8_t)chance_below(chance, AUDIT_OUTCOMES);
+                result->penalty = (uint8_t)chance_below(chance, 101);
+                result->examined = chance_next(chance);
+                result->wrong = chance_next(chance);
+                text_make(result->note, sizeof(result->note), chance);
+        }
+        audit->finding_count = (uint32_t)chance_below(chance, 8);
+        audit->finding_total = audit->finding_count + chance_below(chance, 1000);
+        for (size_t i = 0; i < audit->finding_count; i++) {
+                struct audit_finding *finding = &audit->findings[i];
+                finding->check = (uint8_t)chance_below(chance, AUDIT_CHECKS);
+                finding->from_ns = chance_int64(chance);
+                finding->to_ns = chance_int64(chance);
+                finding->id = chance_int64(chance);
+                finding->count = chance_next(chance);
+                text_make(finding->text, sizeof(finding->text), chance);
+        }
+}
+
+static void audit_record_write(struct buffer *out, const void *record)
+{
+        audit_write(out, record);
+}
+
+static int audit_record_read(struct bytes in, void *record)
+{
+        return audit_read(in, record);
+}
+
+static void alert_make(void *record, struct chance *chance)
+{
+        struct alert_record *alert = record;
+        alert->sent_ns = chance_int64(chance);
+        alert->held_back = chance_next(chance);
+}
+
+static void alert_record_write(struct buffer *out, const void *record)
+{
+        alert_write(out, record);
+}
+
+static int alert_record_read(struct bytes in, void *record)
+{
+        return alert_read(in, record);
+}
+
 static void epoch_make(void *record, struct chance *chance)
 {
         struct epoch_record *epoch = record;
@@ -155,6 +211,8 @@ static const struct kind kinds[] = {
     {"epoch", sizeof(struct epoch_record), epoch_make, epoch_record_write, epoch_record_read},
     {"mark", sizeof(struct mark_record), mark_make, mark_record_write, mark_record_read},
     {"symbol", sizeof(struct symbol_record), symbol_make, symbol_write, symbol_read},
+    {"audit", sizeof(struct audit_record), audit_make, audit_record_write, audit_record_read},
+    {"alert", sizeof(struct alert_record), alert_make, alert_record_write, alert_record_read},
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -251,6 +309,81 @@ static void a_symbol_keeps_each_field(void **state)
                 assert_true(symbol_record_same(&symbol, &back));
         }
         buffer_deinit(&value);
+}
+
+static void an_audit_keeps_each_field(void **state)
+{
+        (void)state;
+        struct chance chance = {6};
+        struct audit_record *audit = memory_new(sizeof(*audit));
+        struct audit_record *back = memory_new(sizeof(*back));
+        struct buffer value;
+        buffer_init(&value, 1 << 16);
+        for (unsigned round = 0; round < 100; round++) {
+                memset(audit, 0, sizeof(*audit));
+                audit_make(audit, &chance);
+                buffer_clear(&value);
+                audit_write(&value, audit);
+                assert_int_equal(audit_read(buffer_bytes(&value), back), 0);
+                assert_int_equal(back->time_ns, audit->time_ns);
+                assert_int_equal(back->from_ns, audit->from_ns);
+                assert_int_equal(back->to_ns, audit->to_ns);
+                assert_int_equal(back->score, audit->score);
+                assert_int_equal(back->network, audit->network);
+                assert_int_equal(back->finding_total, audit->finding_total);
+                assert_int_equal(back->finding_count, audit->finding_count);
+                for (size_t i = 0; i < AUDIT_CHECKS; i++) {
+                        const struct audit_result *a = &audit->results[i], *b = &back->results[i];
+                        assert_int_equal(b->outcome, a->outcome);
+                        assert_int_equal(b->penalty, a->penalty);
+                        assert_int_equal(b->examined, a->examined);
+                        assert_int_equal(b->wrong, a->wrong);
+                        assert_string_equal(b->note, a->note);
+                }
+                for (size_t i = 0; i < audit->finding_count; i++) {
+                        assert_int_equal(back->findings[i].check, audit->findings[i].check);
+                        assert_int_equal(back->findings[i].from_ns, audit->findings[i].from_ns);
+                        assert_int_equal(back->findings[i].to_ns, audit->findings[i].to_ns);
+                        assert_int_equal(back->findings[i].id, audit->findings[i].id);
+                        assert_int_equal(back->findings[i].count, audit->findings[i].count);
+                        assert_string_equal(back->findings[i].text, audit->findings[i].text);
+                }
+        }
+        buffer_deinit(&value);
+        free(audit);
+        free(back);
+}
+
+/* More findings than were counted, a score above 100, a check that is none: damage. */
+static void an_audit_that_cannot_be_is_refused(void **state)
+{
+        (void)state;
+        struct audit_record *audit = memory_new(sizeof(*audit));
+        struct buffer value;
+        buffer_init(&value, 1 << 16);
+        const uint8_t empty[] = {1, 0, 0, 0, 100, 0, 0, 0, 0};
+        for (size_t i = 0; i < sizeof(empty); i++)
+                buffer_append_byte(&value, empty[i]);
+        assert_int_equal(audit_read(buffer_bytes(&value), audit), 0);
+        assert_int_equal(audit->score, 100);
+        static const struct {
+                size_t at;
+                uint8_t byte;
+        } wrong[] = {{4, 101}, {5, 2}, {6, AUDIT_CHECKS + 1}, {8, 1}, {8, AUDIT_FINDINGS_MAX + 1}};
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                uint8_t before = value.data[wrong[i].at];
+                value.data[wrong[i].at] = wrong[i].byte;
+                assert_int_equal(audit_read(buffer_bytes(&value), audit), ERR_CORRUPT);
+                value.data[wrong[i].at] = before;
+        }
+        memset(audit, 0, sizeof(*audit));
+        audit->finding_count = 2;
+        audit->finding_total = 1;
+        buffer_clear(&value);
+        audit_write(&value, audit);
+        assert_int_equal(audit_read(buffer_bytes(&value), audit), ERR_CORRUPT);
+        buffer_deinit(&value);
+        free(audit);
 }
 
 static void symbols_are_the_same_whenever_but_in_every_field(void **state)
@@ -350,6 +483,10 @@ static void names_of_kinds_and_causes_are_words(void **state)
         for (unsigned cause = 0; cause < GAP_CAUSES; cause++)
                 assert_string_not_equal(gap_cause_name(cause), "unknown");
         assert_string_equal(gap_cause_name(GAP_CAUSES), "unknown");
+        for (unsigned check = 0; check < AUDIT_CHECKS; check++)
+                assert_string_not_equal(audit_check_name(check), "unknown");
+        assert_string_equal(audit_check_name(AUDIT_CHECKS), "unknown");
+        assert_string_equal(audit_outcome_name(AUDIT_OUTCOMES), "unknown");
 }
 
 int main(void)
@@ -358,6 +495,8 @@ int main(void)
             cmocka_unit_test(every_record_comes_back),
             cmocka_unit_test(a_mark_and_a_gap_keep_each_field),
             cmocka_unit_test(a_symbol_keeps_each_field),
+            cmocka_unit_test(an_audit_keeps_each_field),
+            cmocka_unit_test(an_audit_that_cannot_be_is_refused),
             cmocka_unit_test(symbols_are_the_same_whenever_but_in_every_field),
             cmocka_unit_test(what_is_newer_cut_or_longer_is_refused_and_nothing_is_touched),
             cmocka_unit_test(garbage_is_never_read_beyond),

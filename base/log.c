@@ -14,10 +14,28 @@ static const char *const level_names[] = {"debug", "info", "warning", "error", "
 static _Atomic enum log_level threshold = LOG_INFO_LEVEL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool status_shown;
+static bool (*sink)(enum log_level level, const char *text); /* under the lock */
 
 void log_set_level(enum log_level level)
 {
         atomic_store(&threshold, level);
+}
+
+enum log_level log_level(void)
+{
+        return atomic_load(&threshold);
+}
+
+const char *log_level_name(enum log_level level)
+{
+        return level_names[level];
+}
+
+void log_set_sink(bool (*new_sink)(enum log_level level, const char *text))
+{
+        pthread_mutex_lock(&lock);
+        sink = new_sink;
+        pthread_mutex_unlock(&lock);
 }
 
 bool log_enabled(enum log_level level)
@@ -56,8 +74,9 @@ void log_write(enum log_level level, const char *format, ...)
         int64_t now = clock_wall_ns();
         pthread_mutex_lock(&lock);
         status_clear();
-        fprintf(stderr, "%s %s: %s\n", time_format(now - now % NS_PER_MS, time_text),
-            level_names[level], text);
+        if (!sink || !sink(level, text))
+                fprintf(stderr, "%s %s: %s\n", time_format(now - now % NS_PER_MS, time_text),
+                    level_names[level], text);
         pthread_mutex_unlock(&lock);
 }
 

@@ -1,4 +1,5 @@
-/* One line a fact, on stderr: time, level, text. Never a secret, never a line break. */
+/* One line a fact, on stderr or where a sink takes it: time, level, text. Never a secret, never a
+ * line break. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -13,7 +14,13 @@ enum log_level {
 };
 
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
+const char *log_level_name(enum log_level level);
 bool log_enabled(enum log_level level);
+
+/* Who takes the lines in place of stderr; NULL: nobody. It is called by one thread at a time, with
+ * the text alone; false: it could not, and the line goes to stderr. */
+void log_set_sink(bool (*sink)(enum log_level level, const char *text));
 
 /* The level of a word ("info", any case), or ERR_PARSE. */
 int log_level_parse(const char *text, enum log_level *ret_level);

@@ -31,13 +31,17 @@ function(oblogger_stage name)
         target_link_libraries(ob_${name} PUBLIC oblogger_flags ${ARG_DEPENDS} PRIVATE ${ARG_LIBRARIES})
 endfunction()
 
-# oblogger_program(NAME FOLDER folder DEPENDS stages...): a program from a folder of .c files.
+# oblogger_program(NAME FOLDER folder DEPENDS stages...): a program from a folder of .c files. All but
+# its main.c is a library, NAME_parts, so that tests can use it.
 function(oblogger_program name)
         cmake_parse_arguments(ARG "" "FOLDER" "DEPENDS;LIBRARIES" ${ARGN})
         file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${ARG_FOLDER}/*.c)
-        add_executable(${name} ${sources})
+        list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+        add_library(${name}_parts STATIC ${sources})
         list(TRANSFORM ARG_DEPENDS PREPEND ob_)
-        target_link_libraries(${name} PRIVATE oblogger_flags ${ARG_DEPENDS} ${ARG_LIBRARIES})
+        target_link_libraries(${name}_parts PUBLIC oblogger_flags ${ARG_DEPENDS} ${ARG_LIBRARIES})
+        add_executable(${name} ${CMAKE_SOURCE_DIR}/${ARG_FOLDER}/main.c)
+        target_link_libraries(${name} PRIVATE ${name}_parts)
         set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endfunction()
 
@@ -53,6 +57,12 @@ const uint8_t ${name}[] = {${bytes}};
 const size_t ${name}_size = sizeof(${name});
 ")
         set(${name}_source ${source} PARENT_SCOPE)
+endfunction()
+
+# What tells the service manager of a program: apart, so that no other program loads its library.
+function(oblogger_service)
+        add_library(ob_service STATIC ${CMAKE_SOURCE_DIR}/base/service.c)
+        target_link_libraries(ob_service PUBLIC oblogger_flags ob_base PRIVATE PkgConfig::SYSTEMD)
 endfunction()
 
 # The store in MongoDB, its libraries seen by nobody else: oblogger has it in itself; obrebuild loads

@@ -8,175 +8,104 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/log.h"
+#include "logger/doors.h"
+#include "logger/gaps.h"
 #include "logger/keep.h"
+#include "logger/service.h"
 #include "ship/legacy.h"
 #include "ship/ship.h"
 #include "store/layout.h"
-#include "store/mongo_client.h"
-#include "venue/net.h"
-#include "venue/sign.h"
 
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define TURN_NS (5 * NS_PER_MS) /* between two looks at timers and answers, under load */
 #define CLOSE_WAIT_NS (5 * NS_PER_S)
 #define SHIP_WAIT_NS (5 * NS_PER_S) /* of both that write to a database */
 #define LEGACY_WAIT_NS (2 * NS_PER_S)
-#define REFRESH_SHARE 5 /* re-images take at most a fifth of the REST budget */
 
-static void wake_cb(void *user)
+void app_look_at_clock(struct app *app)
 {
-        struct app *app = user;
-        feed_wake(app->feed);
+        app->network->ops->now(app->network, &app->mono_ns, &app->wall_ns);
 }
 
-static int site_urls(
-    struct site *site, const struct venue *venue, struct settings *settings, struct error *error)
+/* What SYMBOLS names: rules, and what is no pattern is begun at once. */
+static int add_setting(struct app *app, const char *text, struct error *error)
 {
-        const char *ws = settings_text(settings, venue->ws_setting);
-        const char *rest = settings_text(settings, venue->rest_setting);
-        ws = *ws ? ws : venue->ws_url;
-        rest = *rest ? rest : venue->rest_url;
-        int code = rest_url_parse(ws, &site->ws);
-        if (code || strncmp(ws, "ws", 2))
-                return error_set(error, ERR_USAGE,
-                    "%s=%s: allowed is wss://host[:port] (ws:// only to this machine)",
-                    venue->ws_setting, ws);
-        code = rest_url_parse(rest, &site->rest);
-        if (code || strncmp(rest, "http", 4))
-                return error_set(error, ERR_USAGE,
-                    "%s=%s: allowed is https://host[:port] (http:// only to this machine)",
-                    venue->rest_setting, rest);
-        snprintf(site->rest_base, sizeof(site->rest_base), "%s", rest);
-        size_t size = strlen(site->rest_base);
-        if (size && site->rest_base[size - 1] == '/')
-                site->rest_base[size - 1] = '\0';
-        return 0;
-}
-
-/* All of a key or nothing; empty settings are none. */
-static int site_choice(struct site *site, struct settings *settings, struct error *error)
-{
-        static const char *const names[] = {
-            "COINBASE_API_KEY", "COINBASE_API_SECRET", "COINBASE_API_PASSPHRASE"};
-        struct venue_choice *choice = &site->choice;
-        const char **values[] = {&choice->key, &choice->secret, &choice->passphrase};
-        const char *missing = NULL;
-        choice->period_ms =
-            strcmp(settings_text(settings, "ORDERBOOK_UPDATEFREQUENCY"), "1000") ? 100 : 1000;
-        choice->aggregate = !strcmp(settings_text(settings, "BINANCE_TRADES"), "aggtrade");
-        if (strcmp(site->venue->name, "coinbase"))
-                return 0;
-        for (size_t i = 0; i < 3; i++) {
-                const char *value = settings_text(settings, names[i]);
-                *values[i] = *value ? value : NULL;
-                missing = *value ? missing : names[i];
-        }
-        if (missing && (choice->key || choice->secret || choice->passphrase))
-                return error_set(error, ERR_USAGE,
-                    "%s is not set: allowed are all three of COINBASE_API_KEY, _SECRET and "
-                    "_PASSPHRASE, or none",
-                    missing);
-        if (choice->secret && !sign_secret_is_valid(choice->secret))
-                return error_set(error, ERR_USAGE,
-                    "COINBASE_API_SECRET=(not shown): allowed is the base64 text that the exchange "
-                    "gave");
-        return 0;
-}
-
-static const struct venue *chosen_feed(const struct app *app, const struct venue *venue)
-{
-        const struct venue *feed = strcmp(venue->name, "coinbase")
-            ? venue
-            : venue_feed(venue->name, settings_text(app->settings, "COINBASE_FEED"));
-        return feed ? feed : venue;
-}
-
-static struct site *site_of(struct app *app, const struct venue *venue, struct error *error)
-{
-        for (size_t i = 0; i < app->site_count; i++) {
-                if (app->sites[i].venue == venue)
-                        return &app->sites[i];
-        }
-        struct site *site = &app->sites[app->site_count];
-        site->app = app;
-        site->venue = venue;
-        if (site_urls(site, venue, app->settings, error) || site_choice(site, app->settings, error))
-                return NULL;
-        budget_init(&site->budget, venue->weight_per_minute);
-        app->site_count++;
-        return site;
-}
-
-static int add_symbol(struct app *app, const char *text, struct error *error)
-{
-        const struct venue *venue;
-        char symbol[LIMIT_SYMBOL_SIZE + 1];
+        struct rule rule;
         struct error why;
-        if (venue_parse_symbol(text, &venue, symbol, sizeof(symbol), &why))
+        if (rule_parse(text, &rule, &why))
                 return error_set(error, ERR_USAGE, "SYMBOLS: %s", why.text);
-        struct site *site = site_of(app, chosen_feed(app, venue), error);
-        return site ? symbol_add(site, symbol, error) : error->code;
+        const struct rule *known = rules_decide(&app->rules, rule.venue, rule.symbol);
+        if (known && !strcmp(known->symbol, rule.symbol))
+                return error_set(error, ERR_USAGE, "SYMBOLS: %s:%s is named twice",
+                    rule.venue->name, rule.symbol);
+        if (!site_open(app, rule.venue, error))
+                return error->code;
+        return rules_add(&app->rules, &rule, error);
 }
 
-static int add_symbols(struct app *app, struct error *error)
+static int add_settings(struct app *app, struct error *error)
 {
         char *list = memory_text(settings_text(app->settings, "SYMBOLS")), *rest = list, *word;
         int code = 0;
-        size_t venues = 0;
-        while (venue_at(venues))
-                venues++;
-        app->sites = memory_new(venues * sizeof(struct site));
         while (!code && (word = strsep(&rest, ", \t"))) {
                 if (*word)
-                        code = add_symbol(app, word, error);
+                        code = add_setting(app, word, error);
         }
         free(list);
-        if (!code && !app->site_count)
-                code = error_set(error, ERR_USAGE,
-                    "SYMBOLS is empty: name what to record, like SYMBOLS=binance:BTCUSDT");
         return code;
 }
 
-static int check_files(struct settings *settings, struct error *error)
+/* Every symbol that a rule names and the last one wants. */
+static int begin_symbols(struct app *app, struct error *error)
 {
-        const char *ca = settings_text(settings, "CA_FILE"),
-                   *keep = settings_text(settings, "STORE_KEEP");
-        struct error why;
-        if (*ca && net_trust_check(ca, &why))
-                return error_set(error, ERR_USAGE, "CA_FILE: %s", why.text);
-        if (settings_number(settings, "IMAGE_MIN") > settings_number(settings, "IMAGE_MAX"))
-                return error_set(error, ERR_USAGE, "IMAGE_MIN=%s: allowed is at most IMAGE_MAX=%s",
-                    settings_text(settings, "IMAGE_MIN"), settings_text(settings, "IMAGE_MAX"));
-        if (strspn(keep, "0123456789") != strlen(keep) || strlen(keep) > 5 || !strcmp(keep, "0"))
-                return error_set(error, ERR_USAGE,
-                    "STORE_KEEP=%s: allowed is a number of days from 1, or empty", keep);
+        for (size_t i = 0; i < app->rules.count; i++) {
+                const struct rule *rule = &app->rules.list[i];
+                struct site *site = site_open(app, rule->venue, error);
+                if (!site)
+                        return error->code;
+                if (rule_is_pattern(rule) || symbol_book(site, rule->symbol))
+                        continue;
+                if (!rules_decide(&app->rules, rule->venue, rule->symbol)->wanted)
+                        log_info("%s:%s: not recorded, obmanage removed it", rule->venue->name,
+                            rule->symbol);
+                else if (symbol_add(site, rule->symbol, error))
+                        return error->code;
+        }
         return 0;
+}
+
+const struct network_past *app_past(const struct app *app)
+{
+        struct network *network = app->network;
+        return network && network->ops->past ? network->ops->past(network) : NULL;
+}
+
+/* SYMBOLS, and the changes to it that the store keeps. */
+static int add_symbols(struct app *app, struct error *error)
+{
+        size_t venues = 0;
+        struct error why;
+        while (venue_at(venues))
+                venues++;
+        app->sites = memory_new(venues * sizeof(struct site));
+        snprintf(app->rules_path, sizeof(app->rules_path), "%s/" RULES_FILE,
+            settings_text(app->settings, "STORE"));
+        int code = add_settings(app, error);
+        const struct network_past *past = app_past(app);
+        if (!code && past)
+                code = rules_parse(&app->rules, past->rules, "the changes", error);
+        else if (!code)
+                code = rules_load(&app->rules, app->rules_path, error);
+        if (code)
+                return code;
+        code = begin_symbols(app, &why);
+        return code ? error_set(error, code, "SYMBOLS: %s", why.text) : 0;
 }
 
 static const char *text_or_null(const struct settings *settings, const char *name)
 {
         const char *text = settings_text(settings, name);
         return *text ? text : NULL;
-}
-
-/* Is the address one? Nothing is connected. */
-static int check_sink(const struct settings *settings, struct error *error)
-{
-        struct mongo_options options = {.uri = text_or_null(settings, "MONGODB_ENDPOINT"),
-            .password = text_or_null(settings, "MONGODB_PASSWORD"),
-            .database = settings_text(settings, "MONGODB_DATABASE")};
-        struct error why;
-        if (options.database[strcspn(options.database, "/\\. \"$*<>:|?")])
-                return error_set(error, ERR_USAGE,
-                    "MONGODB_DATABASE=%s: allowed is a name without blanks and /\\.\"$*<>:|?",
-                    options.database);
-        if (!options.uri)
-                return 0;
-        if (mongo_check(&options, &why))
-                return error_set(error, ERR_USAGE,
-                    "MONGODB_ENDPOINT=(not shown): %s; allowed is host:port or a mongodb:// URI",
-                    why.text);
-        return 0;
 }
 
 /* What is there to be shipped, and where to; without a sink nothing waits for one. */
@@ -211,18 +140,15 @@ static void app_forget_symbols(struct app *app)
 {
         for (size_t i = 0; i < app->site_count; i++) {
                 struct site *site = &app->sites[i];
-                for (struct tracked *tracked = site->tracked, *next; tracked; tracked = next) {
-                        next = tracked->next;
-                        tracked_free(tracked);
-                }
+                symbols_free(site);
                 for (size_t l = 0; l < site->link_count; l++)
                         free(site->links[l]);
-                free(site->by_name);
                 budget_deinit(&site->budget);
         }
         free(app->sites);
         app->sites = NULL;
         app->site_count = 0;
+        rules_deinit(&app->rules);
 }
 
 static void app_read_settings(struct app *app, struct settings *settings)
@@ -235,18 +161,20 @@ static void app_read_settings(struct app *app, struct settings *settings)
         app->receive_unit_ns =
             strcmp(settings_text(settings, "RECEIVE_UNIT"), "ns") ? NS_PER_US : 1;
         app->refresh_period_ns = settings_number(settings, "RESYNC_EVERY");
-        app->mono_ns = clock_mono_ns();
-        app->wall_ns = clock_wall_ns();
+}
+
+static void app_read_clock(struct app *app)
+{
+        app_look_at_clock(app);
         app->start_offset_ns = app->clock_offset_ns = app->wall_ns - app->mono_ns;
-        app->second_ns = app->mono_ns;
+        app->second_ns = app->started_mono_ns = app->mono_ns;
 }
 
 int app_check(struct settings *settings, struct error *error)
 {
         struct app app = {0};
         app_read_settings(&app, settings);
-        int code = check_files(settings, error);
-        code = code ? code : check_sink(settings, error);
+        int code = settings_check(settings, error);
         if (!code)
                 code = add_symbols(&app, error);
         app_forget_symbols(&app);
@@ -258,16 +186,20 @@ static int open_store(struct app *app, struct error *error)
         const struct settings *settings = app->settings;
         struct store_options options = {.path = settings_text(settings, "STORE"),
             .mode = STORE_WRITE,
-            .recorder = settings_text(settings, "RECORDER")};
+            .recorder = settings_text(settings, "RECORDER"),
+            .uuid = app_past(app) ? app_past(app)->uuid : NULL};
         struct record_options record = {.seal_after_ns = settings_number(settings, "SEAL_AFTER"),
             .seal_levels = (uint32_t)settings_number(settings, "SEAL_LEVELS"),
             .image_factor = (uint32_t)settings_number(settings, "IMAGE_FACTOR"),
             .image_min_ns = settings_number(settings, "IMAGE_MIN"),
-            .image_max_ns = settings_number(settings, "IMAGE_MAX")};
+            .image_max_ns = settings_number(settings, "IMAGE_MAX"),
+            .without_thread = !app->network->ops->live};
         int code = store_lmdb.open(&app->store, &options, error);
         if (!code)
                 code = recorder_open(&app->recorder, app->store, &record, error);
-        code = code ? code : open_sink(app, error);
+        if (code || !app->network->ops->live)
+                return code;
+        code = open_sink(app, error);
         code = code ? code : open_legacy(app, error);
         unsigned keep = (unsigned)strtoul(settings_text(settings, "STORE_KEEP"), NULL, 10);
         if (!code && keep) /* only now: the sink has claimed what it has not got */
@@ -275,52 +207,64 @@ static int open_store(struct app *app, struct error *error)
         return code;
 }
 
-static int open_network(struct app *app, struct error *error)
+static int open_network(struct app *app, const struct network_ops *network, struct error *error)
 {
-        const char *ca = settings_text(app->settings, "CA_FILE");
-        struct feed_callbacks callbacks = connections_callbacks;
-        callbacks.user = app;
-        struct feed_options feed = {.ca_file = *ca ? ca : NULL};
-        struct rest_options rest = {.ca_file = *ca ? ca : NULL, .wake_cb = wake_cb, .user = app};
-        int code = feed_open(&app->feed, &feed, &callbacks, error);
-        return code ? code : rest_open(&app->rest, &rest, error);
+        struct network_options options = {.ca_file = text_or_null(app->settings, "CA_FILE"),
+            .capture = text_or_null(app->settings, "RAW_CAPTURE"),
+            .callbacks = &connections_callbacks,
+            .user = app};
+        if (network == &network_sockets && options.capture)
+                network = &network_capturing;
+        int code = network->open(&app->network, &options, error);
+        if (!code)
+                app_read_clock(app);
+        return code;
 }
 
-/* Re-images of all symbols must fit into their share of the budget. */
-static void plan_refresh_period(struct app *app)
+void app_note(struct app *app, enum capture_kind kind, int64_t number, struct bytes text)
 {
-        for (size_t i = 0; i < app->site_count; i++) {
-                struct site *site = &app->sites[i];
-                int64_t weight = 0;
-                for (const struct tracked *tracked = site->tracked; tracked;
-                     tracked = tracked->next) {
-                        if (site->venue->sync(tracked->kind) == SYNC_BRIDGE)
-                                weight += site->venue->image_weight(tracked->kind, app->depth);
-                }
-                int64_t share = site->budget.weight_per_minute / REFRESH_SHARE;
-                int64_t needed = weight * 60 * NS_PER_S / (share ? share : 1);
-                if (needed > app->refresh_period_ns)
-                        app->refresh_period_ns = needed;
+        const struct network_ops *ops = app->network->ops;
+        if (ops->note)
+                ops->note(app->network, kind, number, text);
+}
+
+/* All that decides what comes of the same input; no secret, but whether it is there. */
+static void note_start(struct app *app)
+{
+        struct buffer text;
+        buffer_init(&text, LIMIT_FILE_SIZE);
+        for (size_t i = 0; i < settings_count; i++) {
+                const struct setting *setting = &settings_table[i];
+                const char *value = settings_text(app->settings, setting->name);
+                if (*value)
+                        buffer_printf(&text, "%s=%s\n", setting->name,
+                            setting->kind == SETTING_SECRET ? CAPTURE_SECRET : value);
         }
+        buffer_printf(&text, CAPTURE_UUID "=%s\n", app->store->ops->uuid(app->store));
+        app_note(app, CAPTURE_START, 0, buffer_bytes(&text));
+        buffer_clear(&text);
+        rules_print(&app->rules, &text);
+        app_note(app, CAPTURE_RULES, 0, buffer_bytes(&text));
+        buffer_deinit(&text);
 }
 
-int app_open(struct app *app, struct settings *settings, struct error *error)
+int app_open(struct app *app, struct settings *settings, const struct network_ops *network,
+    struct error *error)
 {
         *app = (struct app){0};
         app_read_settings(app, settings);
         app->parser = json_new();
-        int code = check_files(settings, error);
-        code = code ? code : check_sink(settings, error);
+        int code = settings_check(settings, error);
+        code = code ? code : open_network(app, network, error);
         if (!code)
                 code = add_symbols(app, error);
         if (!code)
                 code = open_store(app, error);
         if (!code)
-                code = open_network(app, error);
-        if (code)
-                return code;
-        plan_refresh_period(app);
-        return 0;
+                code = doors_open(app, error);
+        if (!code)
+                note_start(app);
+        return code;
 }
 
 /* The monotonic clock drives all timers; a step of the wall clock is told and stored. */
@@ -353,16 +297,20 @@ static void note_alive(struct app *app, struct tracked *tracked)
                 record_alive(tracked->stream, cut_receive_time(app, alive_ns));
 }
 
-static bool anything_left(const struct app *app)
+/* All that was wanted is refused: somebody has to look. With nothing wanted it waits for obmanage.
+ */
+static bool all_refused(const struct app *app)
 {
+        size_t count = 0;
         for (size_t i = 0; i < app->site_count; i++) {
                 for (const struct tracked *tracked = app->sites[i].tracked; tracked;
                      tracked = tracked->next) {
                         if (!tracked->refused)
-                                return true;
+                                return false;
+                        count++;
                 }
         }
-        return false;
+        return count;
 }
 
 /* How far the database is behind, for the status line. */
@@ -419,26 +367,30 @@ static void second_turn(struct app *app)
                 symbols_tick(&app->sites[i]);
                 for (struct tracked *tracked = app->sites[i].tracked; tracked;
                      tracked = tracked->next) {
-                        if (tracked->stream)
-                                note_alive(app, tracked);
+                        if (!tracked->stream)
+                                continue;
+                        note_alive(app, tracked);
+                        gaps_note(tracked);
                 }
         }
+        symbols_plan_refresh(app);
         recorder_tick(app->recorder, app->wall_ns);
+        service_second(app);
         if (!settings_bool(app->settings, "AS_SERVICE"))
                 show_status(app);
-        if (!anything_left(app)) {
+        if (all_refused(app)) {
                 log_error("no symbol is left to record");
                 app->failed = true;
         }
 }
 
-static void turn(struct app *app)
+void app_turn(struct app *app)
 {
-        app->mono_ns = clock_mono_ns();
-        if (app->mono_ns < app->turn_ns)
+        app_look_at_clock(app);
+        if (!app->network->ops->woken(app->network) && app->mono_ns < app->turn_ns)
                 return;
         app->turn_ns = app->mono_ns + TURN_NS;
-        app->wall_ns = clock_wall_ns();
+        app_note(app, CAPTURE_TURN, 0, (struct bytes){NULL, 0});
         requests_answers(app);
         for (size_t i = 0; i < app->site_count; i++) {
                 connections_tick(&app->sites[i]);
@@ -449,6 +401,7 @@ static void turn(struct app *app)
                 }
         }
         requests_tick(app);
+        doors_tick(app);
         if (app->mono_ns >= app->second_ns)
                 second_turn(app);
 }
@@ -456,9 +409,9 @@ static void turn(struct app *app)
 int app_run(struct app *app, const bool volatile *stop)
 {
         int code = 0;
-        while (!*stop && !app->failed && !code) {
-                turn(app);
-                code = feed_run(app->feed);
+        while (!*stop && !app->stop_wanted && !app->failed && !code) {
+                app_turn(app);
+                code = app->network->ops->run(app->network);
         }
         return app->failed ? ERR_DENIED : code;
 }
@@ -467,13 +420,17 @@ int app_close(struct app *app, struct error *error)
 {
         int code = 0;
         log_status(NULL);
-        if (app->feed)
-                feed_close(app->feed);
-        if (app->rest)
-                rest_close(app->rest);
+        doors_close(app);
+        if (app->network) {
+                app_look_at_clock(app);
+                app_note(app, CAPTURE_END, 0, (struct bytes){NULL, 0});
+                app->network->ops->close(app->network);
+        }
         keeper_close(app->keeper);
-        if (app->recorder)
-                code = recorder_close(app->recorder, clock_wall_ns(), CLOSE_WAIT_NS, error);
+        if (app->recorder && app->abandoned)
+                recorder_abandon(app->recorder);
+        else if (app->recorder)
+                code = recorder_close(app->recorder, app->wall_ns, CLOSE_WAIT_NS, error);
         int64_t until_ns = clock_mono_ns() + SHIP_WAIT_NS;
         app->left_behind = !legacy_close(app->legacy, LEGACY_WAIT_NS);
         int64_t left_ns = until_ns - clock_mono_ns();
@@ -481,6 +438,7 @@ int app_close(struct app *app, struct error *error)
         if (app->store) /* only now another program may write there */
                 store_lmdb.close(app->store);
         app_forget_symbols(app);
+        gaps_free(app);
         requests_free(app);
         level_list_deinit(&app->list);
         json_free(app->parser);

@@ -7,11 +7,11 @@
 #include "base/settings.h"
 #include "book/log.h"
 #include "book/numbers.h"
+#include "logger/network.h"
+#include "logger/rules.h"
 #include "record/record.h"
 #include "venue/budget.h"
-#include "venue/feed.h"
 #include "venue/link.h"
-#include "venue/rest.h"
 #include "venue/session.h"
 #include "venue/venue.h"
 
@@ -21,11 +21,18 @@
 #define FIRST_IMAGE_SHALLOW 1000
 #define DEEPER_AFTER_NS INT64_C(60000000000)
 
+#define CAPTURE_SECRET "(set)" /* stands for the value of a secret in a capture */
+#define CAPTURE_UUID "(store)" /* stands for the name of a setting: the store's uuid */
+
 struct app;
 struct site;
 struct keeper;
 struct shipper;
 struct legacy;
+struct control_server;
+struct commands;
+struct gap_list;
+struct disk;
 
 struct held_image {
         bool there;
@@ -50,9 +57,15 @@ struct tracked {
         struct order_numbers *numbers; /* L3_IDS=off; else NULL */
         const char *note;              /* what the record lacks, and why; "" */
         int64_t proved_wall_ns;        /* trades: the exchange named the newest as ours at */
-        uint64_t events, bad_messages;
+        uint64_t events, bad_messages, resyncs, corrections, images;
+        uint64_t gaps_listed;  /* of the record's, see gaps.c */
+        int64_t last_event_ns; /* of the newest event; 0: none came yet */
+        int64_t last_receive_ns, last_id;
+        int64_t live_since_ns; /* wall clock; 0: it is not live */
+        bool asked;            /* the exchange was asked what the symbol is */
         bool refused;
-        bool shallow; /* the book's image was less deep than wanted */
+        char refusal[160]; /* why */
+        bool shallow;      /* the book's image was less deep than wanted */
 };
 
 /* A connection of a link, by its number. */
@@ -90,10 +103,17 @@ struct site {
         struct link *connect_wanted[SITE_LINKS_MAX]; /* wait for the look-up */
         size_t names_waiting;                        /* requests for them under way */
         int64_t names_ns;                            /* ask for all of them again at; 0: not yet */
+        int64_t listing_ns; /* ask for what the exchange lists at, where patterns may match */
+        bool listing;       /* ... is being asked for */
+        char trouble[240];  /* why its REST cannot be asked now; "": it can */
+        uint64_t listings;  /* answers to that */
+        uint64_t messages, message_bytes, bad_messages;
+        uint64_t connects, connect_failures, disconnects;
 };
 
 enum request_kind {
         REQUEST_NAMES,
+        REQUEST_LISTING, /* all symbols that the exchange lists */
         REQUEST_IMAGE,
         REQUEST_RESOLVE,
 };
@@ -103,11 +123,11 @@ struct request {
         enum request_kind kind;
         bool used;
         struct site *site;
-        struct tracked *tracked; /* IMAGE */
+        struct tracked *tracked; /* IMAGE; NULL: it is recorded no more */
         enum fetch_purpose purpose;
         uint32_t fetch;
         uint32_t limit;
-        struct tracked **names; /* NAMES: a stream of each symbol */
+        struct tracked **names; /* NAMES: a stream of each symbol; NULL: likewise */
         size_t name_count;
         unsigned failures;
         int64_t later_mono_ns; /* not to be asked before; 0: at once */
@@ -121,14 +141,18 @@ struct app {
         struct shipper *shipper; /* NULL: no sink */
         bool left_behind;        /* a thread that waits for a database did not end */
         struct legacy *legacy;   /* NULL: the older layout is not written */
-        struct feed *feed;
-        struct rest *rest;
+        struct network *network;
         struct json_parser *parser;
         struct level_list list; /* of the message in hand */
         struct site *sites;
         size_t site_count;
         struct request *requests;
         size_t request_count;
+        struct rules rules; /* which symbols are wanted */
+        char rules_path[4096];
+        struct control_server *control; /* NULL: no door is open */
+        struct commands *commands;
+        struct gap_list *gaps;
 
         uint32_t depth;
         bool trades, order_ids;
@@ -137,19 +161,36 @@ struct app {
         int64_t refresh_period_ns;
 
         int64_t mono_ns, wall_ns; /* of the present turn of the loop */
-        int64_t start_offset_ns;  /* wall - monotonic, at the start */
-        int64_t clock_offset_ns;  /* ... when last looked */
-        int64_t turn_ns;          /* the next turn */
-        int64_t second_ns;        /* the next turn of the second */
+        int64_t started_mono_ns;
+        int64_t start_offset_ns; /* wall - monotonic, at the start */
+        int64_t clock_offset_ns; /* ... when last looked */
+        int64_t turn_ns;         /* the next turn */
+        int64_t second_ns;       /* the next turn of the second */
         uint64_t messages, message_bytes, bad_messages, other_messages, clock_steps;
-        uint64_t shown_messages;
-        bool failed; /* nothing is left to do */
+        uint64_t shown_messages, seeds;
+        bool failed;       /* nothing is left to do */
+        bool stop_wanted;  /* somebody who may said so */
+        bool abandoned;    /* to be closed as if it had been killed */
+        struct disk *disk; /* NULL: nobody looks at it */
 };
+
+/* settings.c: what can be wrong before anything is begun */
+int settings_check(const struct settings *settings, struct error *error);
+
+/* sites.c: of the exchange that @venue is one of, the chosen feed; NULL: @error */
+struct site *site_open(struct app *app, const struct venue *venue, struct error *error);
 
 /* symbols.c: which streams there are, and what the exchange says of their symbols */
 struct tracked *tracked_find(struct site *site, const char *symbol, size_t size, uint8_t kind);
+/* The book of a symbol, as orders or levels, or NULL. */
+struct tracked *symbol_book(struct site *site, const char *symbol);
+/* ERR_USAGE: no symbol of that feed, or it is there already. */
 int symbol_add(struct site *site, const char *symbol, struct error *error);
+/* Nothing more is recorded of it; its streams end as removed. */
+void symbol_drop(struct site *site, const char *symbol);
 void symbol_told(struct site *site, const struct symbol_info *info);
+/* One of all symbols that the exchange lists: recorded, if a pattern wants it. */
+void symbol_listed(struct site *site, const struct symbol_info *info);
 /* The exchange refuses the key: go on with what needs none. */
 void symbols_without_key(struct site *site, const char *why);
 /* It refuses the key now. true: another try may help, since it took it before. */
@@ -158,7 +199,12 @@ bool symbols_key_may_work(struct site *site);
 void symbol_missing(struct tracked *tracked, const char *why);
 /* It refused a command: perhaps a symbol is gone. */
 void symbols_ask_again(struct site *site);
+/* Ask now for what is new, and for all that is listed where a pattern is. */
+void symbols_ask_new(struct site *site);
 void symbols_tick(struct site *site);
+/* Re-images of all symbols must fit into their share of the budget. */
+void symbols_plan_refresh(struct app *app);
+void symbols_free(struct site *site);
 
 /* tracked.c: sessions, and what their actions mean */
 void tracked_begin(struct tracked *tracked, const struct symbol_info *info);
@@ -194,6 +240,10 @@ int64_t cut_receive_time(const struct app *app, int64_t time_ns);
 
 /* requests.c: REST */
 void request_all_names(struct site *site);
+void request_new_names(struct site *site); /* of those that nobody asked about yet */
+void request_listing(struct site *site);
+/* What is under way for it is of no interest any more. */
+void requests_forget(struct tracked *tracked);
 void request_image(struct tracked *tracked, enum fetch_purpose purpose, uint32_t fetch);
 void request_resolve(struct site *site);
 void requests_tick(struct app *app);
@@ -205,12 +255,22 @@ int connections_join(struct tracked *tracked, struct error *error);
 void connections_tick(struct site *site);
 void connections_resolved(struct site *site);
 void connections_leave(struct tracked *tracked);
-void connections_resubscribe(struct tracked *tracked);
+/* @connection: on this one; 0: on all. */
+void connections_resubscribe(struct tracked *tracked, uint32_t connection);
 struct live_connection *connection_find(struct app *app, uint32_t number, struct site **ret_site);
 extern const struct feed_callbacks connections_callbacks;
 
 /* app.c */
-int app_open(struct app *app, struct settings *settings, struct error *error);
+/* @network: network_sockets, or what stands in its place. */
+int app_open(struct app *app, struct settings *settings, const struct network_ops *network,
+    struct error *error);
+void app_look_at_clock(struct app *app);
+/* Of a run that is made again, or NULL. */
+const struct network_past *app_past(const struct app *app);
+/* For the capture of what comes, if there is one. */
+void app_note(struct app *app, enum capture_kind kind, int64_t number, struct bytes text);
+/* One turn of the loop, as often as time has come for it. */
+void app_turn(struct app *app);
 int app_run(struct app *app, const bool volatile *stop);
 int app_close(struct app *app, struct error *error);
 int app_check(struct settings *settings, struct error *error);

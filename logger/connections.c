@@ -34,6 +34,8 @@ int connections_join(struct tracked *tracked, struct error *error)
                         site->links[i] = memory_new(sizeof(struct link));
                         link_init(site->links[i], (uint64_t)app->wall_ns + i,
                             site->venue->silence_ns, site->venue->life_ns, app->mono_ns);
+                        link_set_lines(site->links[i],
+                            (unsigned)settings_number(app->settings, "CONNECTIONS"));
                         site->link_count++;
                 }
                 tracked->member = link_add(site->links[i], name, tracked);
@@ -54,17 +56,28 @@ int connections_join(struct tracked *tracked, struct error *error)
 void connections_leave(struct tracked *tracked)
 {
         uint32_t primary = tracked->session.primary, secondary = tracked->session.secondary;
+        uint32_t former = tracked->session.former;
         link_remove(tracked->link, tracked->member);
         tracked->link = NULL;
         if (secondary)
                 tracked_connection(tracked, INPUT_CLOSED, secondary);
+        if (former)
+                tracked_connection(tracked, INPUT_CLOSED, former);
         if (primary)
                 tracked_connection(tracked, INPUT_CLOSED, primary);
 }
 
-void connections_resubscribe(struct tracked *tracked)
+void connections_resubscribe(struct tracked *tracked, uint32_t connection)
 {
-        link_resubscribe(tracked->link, tracked->member);
+        if (connection)
+                link_resubscribe_on(tracked->link, tracked->member, connection);
+        else
+                link_resubscribe(tracked->link, tracked->member);
+}
+
+static void app_disconnect(struct app *app, uint32_t connection, const char *why)
+{
+        app->network->ops->disconnect(app->network, connection, why);
 }
 
 static int begin_connection(struct site *site, struct link *link, struct error *error)
@@ -84,7 +97,8 @@ static int begin_connection(struct site *site, struct link *link, struct error *
                 place++;
         if (place == SITE_LINKS_MAX * 2)
                 return error_set(error, ERR_FULL, "too many connections");
-        uint32_t number = feed_connect(app->feed, &target, error);
+        uint32_t number =
+            app->network->ops->connect(app->network, site->venue->name, &target, error);
         if (!number)
                 return error->code;
         site->connections[place] = (struct live_connection){number, link, 0, -1};
@@ -133,10 +147,11 @@ void connections_resolved(struct site *site)
 /* The frames of a command, one a line. */
 static int send_frames(struct site *site, uint32_t connection, char *text)
 {
+        struct network *network = site->app->network;
         char *line;
         int code = 0;
         while (!code && (line = strsep(&text, "\n")))
-                code = feed_send(site->app->feed, connection, line, strlen(line));
+                code = network->ops->send(network, connection, line, strlen(line));
         return code;
 }
 
@@ -149,7 +164,7 @@ static void send_command(struct site *site, struct link *link, const struct link
         buffer_append_byte(&text, 0);
         link_sent(link, action->connection, frames);
         if (send_frames(site, action->connection, (char *)text.data))
-                feed_disconnect(site->app->feed, action->connection, "a command cannot be sent");
+                app_disconnect(site->app, action->connection, "a command cannot be sent");
         buffer_deinit(&text);
 }
 
@@ -160,7 +175,7 @@ static void link_act(struct site *site, struct link *link, const struct link_act
                 want_connection(site, link);
                 break;
         case LINK_DISCONNECT:
-                feed_disconnect(site->app->feed, action->connection, action->why);
+                app_disconnect(site->app, action->connection, action->why);
                 break;
         case LINK_SUBSCRIBE:
         case LINK_UNSUBSCRIBE:
@@ -198,9 +213,10 @@ static void open_cb(uint32_t number, void *user)
         struct live_connection *connection = connection_find(app, number, &site);
         if (!connection)
                 return;
-        app->mono_ns = clock_mono_ns();
-        connection->alive_wall_ns = clock_wall_ns();
+        app_look_at_clock(app);
+        connection->alive_wall_ns = app->wall_ns;
         log_info("%s: connected to %s", site->venue->name, site->ws.host);
+        site->connects++;
         link_opened(connection->link, number, app->mono_ns);
         link_drain(site, connection->link);
 }
@@ -213,8 +229,8 @@ static void message_cb(
         struct live_connection *connection = connection_find(app, number, &site);
         if (!connection)
                 return;
+        app_look_at_clock(app); /* the timers' time: not from the wall clock, which may step */
         app->wall_ns = receive_time_ns;
-        app->mono_ns = clock_mono_ns(); /* not from the wall clock, which may have stepped */
         message_received(site, connection->link, number, text, size, receive_time_ns);
         link_drain(site, connection->link);
 }
@@ -227,8 +243,10 @@ static void refused_cb(uint32_t number, size_t size, const char *reason, void *u
                 log_warning("%s: a message of %zu bytes was thrown away: %s", site->venue->name,
                     size, reason);
         app->bad_messages++;
-        if (connection_find(app, number, &site))
+        if (connection_find(app, number, &site)) {
+                site->bad_messages++;
                 connection_lost(site, number);
+        }
 }
 
 static void alive_cb(uint32_t number, void *user)
@@ -238,8 +256,9 @@ static void alive_cb(uint32_t number, void *user)
         struct live_connection *connection = connection_find(app, number, &site);
         if (!connection)
                 return;
-        connection->alive_wall_ns = clock_wall_ns();
-        link_alive(connection->link, number, clock_mono_ns());
+        app_look_at_clock(app);
+        connection->alive_wall_ns = app->wall_ns;
+        link_alive(connection->link, number, app->mono_ns);
 }
 
 static void closed_cb(uint32_t number, const char *reason, void *user)
@@ -250,9 +269,12 @@ static void closed_cb(uint32_t number, const char *reason, void *user)
         if (!connection)
                 return;
         struct link *link = connection->link;
-        app->mono_ns = clock_mono_ns();
-        app->wall_ns = clock_wall_ns();
+        app_look_at_clock(app);
         log_info("%s: connection to %s ended: %s", site->venue->name, site->ws.host, reason);
+        if (connection->alive_wall_ns)
+                site->disconnects++;
+        else
+                site->connect_failures++;
         *connection = (struct live_connection){0};
         link_closed(link, number, app->mono_ns);
         link_drain(site, link);

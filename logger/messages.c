@@ -15,6 +15,7 @@ static void report_bad(
     struct site *site, const char *symbol, const char *reason, const char *text, size_t size)
 {
         uint64_t count = ++site->app->bad_messages;
+        site->bad_messages++;
         if (count > 10 && count % BAD_LOG_EVERY)
                 return;
         log_warning("%s%s%s: a message cannot be used: %s (%zu bytes, begins \"%.*s\"; %" PRIu64
@@ -223,6 +224,8 @@ void message_received(struct site *site, struct link *link, uint32_t connection,
         struct venue_message message;
         app->messages++;
         app->message_bytes += size;
+        site->messages++;
+        site->message_bytes += size;
         if (json_parse(app->parser, text, size, &root)) {
                 report_bad(site, "", "not JSON", text, size);
                 connection_lost(site, connection);

@@ -44,11 +44,47 @@ static void request_done(struct request *request)
         *request = (struct request){0};
 }
 
+/* ... whatever came of it. */
+static void request_end(struct request *request)
+{
+        if (request->kind == REQUEST_NAMES)
+                request->site->names_waiting--;
+        if (request->kind == REQUEST_LISTING)
+                request->site->listing = false;
+        request_done(request);
+}
+
 void requests_free(struct app *app)
 {
         for (size_t i = 0; i < app->request_count; i++)
                 free(app->requests[i].names);
         free(app->requests);
+}
+
+/* The answer to what is under way comes all the same: its place waits for it. */
+void requests_forget(struct tracked *tracked)
+{
+        struct app *app = tracked->site->app;
+        for (size_t i = 0; i < app->request_count; i++) {
+                struct request *request = &app->requests[i];
+                if (request->tracked == tracked)
+                        request->tracked = NULL;
+                for (size_t n = 0; n < request->name_count; n++) {
+                        if (request->names[n] == tracked)
+                                request->names[n] = NULL;
+                }
+        }
+}
+
+/* Without those that were dropped meanwhile. */
+static void names_close_ranks(struct request *request)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < request->name_count; i++) {
+                if (request->names[i])
+                        request->names[kept++] = request->names[i];
+        }
+        request->name_count = kept;
 }
 
 /* A probe wants the id alone: levels have it as well as orders. */
@@ -66,7 +102,7 @@ static void ask(struct request *request, uint64_t id)
             [FETCH_REFRESH] = BUDGET_REFRESH,
             [FETCH_PROBE] = BUDGET_PROBE};
         struct site *site = request->site;
-        if (request->kind == REQUEST_NAMES)
+        if (request->kind == REQUEST_NAMES || request->kind == REQUEST_LISTING)
                 budget_add(&site->budget, BUDGET_NAMES, id, site->venue->info_weight);
         else
                 budget_add(&site->budget, priorities[request->purpose], id,
@@ -84,18 +120,38 @@ static void request_names(struct site *site, struct tracked **names, size_t coun
         ask(request, id);
 }
 
-void request_all_names(struct site *site)
+static void request_names_of(struct site *site, bool all)
 {
         struct tracked *names[NAMES_MAX];
         size_t count = 0, most = site->venue->info_symbols_max;
         for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
-                if (tracked->kind != KIND_TRADES && !tracked->refused)
+                if (tracked->kind != KIND_TRADES && !tracked->refused && (all || !tracked->asked)) {
+                        tracked->asked = true;
                         names[count++] = tracked;
+                }
                 if (count == most || (count && !tracked->next)) {
                         request_names(site, names, count);
                         count = 0;
                 }
         }
+}
+
+void request_all_names(struct site *site)
+{
+        request_names_of(site, true);
+}
+
+void request_new_names(struct site *site)
+{
+        request_names_of(site, false);
+}
+
+void request_listing(struct site *site)
+{
+        uint64_t id;
+        struct request *request = request_new(site->app, REQUEST_LISTING, site, &id);
+        site->listing = true;
+        ask(request, id);
 }
 
 void request_resolve(struct site *site)
@@ -110,7 +166,7 @@ void request_resolve(struct site *site)
         if (rest_proxy(site->ws.host, site->ws.tls, proxy, sizeof(proxy)))
                 snprintf(target.host, sizeof(target.host), "%.*s",
                     (int)(strrchr(proxy, ':') - proxy), proxy);
-        rest_resolve(site->app->rest, id, target.host);
+        site->app->network->ops->resolve(site->app->network, id, target.host);
 }
 
 static uint32_t image_limit(struct tracked *tracked, enum fetch_purpose purpose)
@@ -152,12 +208,13 @@ static void send_names(struct request *request, struct buffer *url)
         request->site->venue->info_url(request->site->rest_base, symbols, count, url);
 }
 
-/* An image that nobody waits for any more is not asked for. */
+/* What nobody waits for any more is not asked for. */
 static bool request_is_stale(const struct request *request)
 {
-        return request->kind == REQUEST_IMAGE &&
-            (!request->tracked->session.fetching ||
-                request->tracked->session.fetch != request->fetch);
+        if (request->kind != REQUEST_IMAGE)
+                return request->kind == REQUEST_NAMES && !request->name_count;
+        return !request->tracked || !request->tracked->session.fetching ||
+            request->tracked->session.fetch != request->fetch;
 }
 
 /* The book of orders alone: what is open to everybody is asked for without a key. */
@@ -173,10 +230,11 @@ static void send_url(struct app *app, struct request *request, uint64_t id, cons
         buffer_init(&headers, LIMIT_SETTING_SIZE);
         if (site->venue->headers && wants_key(request))
                 site->venue->headers(
-                    &site->choice, url + strlen(site->rest_base), clock_wall_ns(), &headers);
+                    &site->choice, url + strlen(site->rest_base), app->wall_ns, &headers);
         buffer_append_byte(&headers, 0);
         log_debug("%s: asking for %s", site->venue->name, url);
-        rest_get(app->rest, id, url, (char *)headers.data);
+        if (app->network->ops->get(app->network, site->venue->name, id, url, (char *)headers.data))
+                request->later_mono_ns = app->mono_ns + NS_PER_S; /* too many are under way */
         buffer_deinit(&headers);
 }
 
@@ -184,13 +242,16 @@ static void request_send(struct app *app, uint64_t id)
 {
         struct request *request = &app->requests[id];
         struct buffer url;
+        names_close_ranks(request);
         if (request_is_stale(request)) {
-                request_done(request);
+                request_end(request);
                 return;
         }
         buffer_init(&url, LIMIT_SETTING_SIZE);
         if (request->kind == REQUEST_NAMES) {
                 send_names(request, &url);
+        } else if (request->kind == REQUEST_LISTING) {
+                request->site->venue->info_url(request->site->rest_base, NULL, 0, &url);
         } else {
                 if (request->purpose == FETCH_REFRESH && !request->site->venue->image_age_ns)
                         record_tail_begin(request->tracked->stream);
@@ -211,7 +272,10 @@ static void ask_later(struct app *app)
                     app->mono_ns < request->later_mono_ns)
                         continue;
                 request->later_mono_ns = 0;
-                ask(request, i);
+                if (request->kind == REQUEST_IMAGE && !request->tracked)
+                        request_end(request);
+                else
+                        ask(request, i);
         }
 }
 
@@ -309,20 +373,28 @@ static void names_unknown(struct request *request)
         request_names(site, copy.names + half, copy.name_count - half);
 }
 
-static int names_take(struct request *request, struct json_value root)
+/* Of all that is listed, what we cannot read is passed over. */
+static int names_take(const struct request *request, struct json_value root)
 {
         struct site *site = request->site;
+        bool listing = request->kind == REQUEST_LISTING; /* new requests may move the table */
         struct json_cursor cursor;
         struct symbol_info info;
+        size_t told = 0;
         uint32_t limit;
         int more;
         if (site->venue->parse_info_begin(root, &cursor, &limit))
                 return ERR_PARSE;
         if (limit)
                 budget_set_limit(&site->budget, limit);
-        while ((more = site->venue->parse_info(&cursor, &info)) > 0)
-                symbol_told(site, &info);
-        return more;
+        while ((more = site->venue->parse_info(&cursor, &info)) > 0 || (more && listing)) {
+                told += more > 0;
+                if (more > 0 && listing)
+                        symbol_listed(site, &info);
+                else if (more > 0)
+                        symbol_told(site, &info);
+        }
+        return more || told ? more : ERR_PARSE; /* of nothing: no answer to what was asked */
 }
 
 static void names_refuse_rest(struct tracked **names, size_t count)
@@ -342,12 +414,17 @@ static bool names_answered(struct app *app, uint64_t id, struct rest_answer *ans
         char text[300];
         bool parsed = !answer->code &&
             !json_parse(app->parser, (char *)answer->body.data, answer->body.size, &root);
-        if (parsed && site->venue->is_unknown_symbol(answer->status, root)) {
+        names_close_ranks(request);
+        if (request->kind == REQUEST_NAMES && !request->name_count)
+                return true;
+        if (request->kind == REQUEST_NAMES && parsed &&
+            site->venue->is_unknown_symbol(answer->status, root)) {
                 names_unknown(request);
                 return true;
         }
         if (parsed && answer->status == 200 && !names_take(request, root)) {
                 names_refuse_rest(app->requests[id].names, app->requests[id].name_count);
+                site->listings += app->requests[id].kind == REQUEST_LISTING;
                 return true;
         }
         request = &app->requests[id];
@@ -359,8 +436,9 @@ static bool names_answered(struct app *app, uint64_t id, struct rest_answer *ans
                 answer_problem(answer, text, sizeof(text));
         else
                 snprintf(text, sizeof(text), "an answer that cannot be understood");
-        log_error("%s: the list of symbols from %s: %s; trying again", site->venue->name,
-            site->rest.host, text);
+        snprintf(site->trouble, sizeof(site->trouble), "%.64s: %.160s", site->rest.host, text);
+        log_error(
+            "%s: the list of symbols from %s; trying again", site->venue->name, site->trouble);
         return false;
 }
 
@@ -385,26 +463,25 @@ static void answer_take(struct app *app, struct rest_answer *answer)
         struct request *request = &app->requests[answer->id];
         struct site *site = request->site;
         bool done = true;
-        if (request->kind != REQUEST_RESOLVE && !answer->code)
+        if (request->kind != REQUEST_RESOLVE && !answer->code) {
                 note_limits(site, answer);
+                site->trouble[0] = '\0';
+        }
         if (request->kind == REQUEST_RESOLVE)
                 resolve_answered(site, answer);
-        else if (request->kind == REQUEST_IMAGE)
+        else if (request->kind == REQUEST_IMAGE && request->tracked)
                 image_answered(app, request, answer);
-        else
+        else if (request->kind != REQUEST_IMAGE)
                 done = names_answered(app, answer->id, answer);
         request = &app->requests[answer->id];
-        if (!done)
-                return;
-        if (request->kind == REQUEST_NAMES)
-                site->names_waiting--;
-        request_done(request);
+        if (done)
+                request_end(request);
 }
 
 void requests_answers(struct app *app)
 {
         struct rest_answer answer;
-        while (rest_take(app->rest, &answer)) {
+        while (app->network->ops->take(app->network, &answer)) {
                 if (answer.id < app->request_count && app->requests[answer.id].used)
                         answer_take(app, &answer);
                 buffer_deinit(&answer.body);

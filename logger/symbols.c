@@ -7,9 +7,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "logger/app.h"
+#include "logger/gaps.h"
 
 #define KEY_PATIENCE_NS (600 * NS_PER_S) /* a key that worked may work again */
-#define ASK_AGAIN_NS (30 * NS_PER_S)     /* between two questions about all symbols */
+#define REFRESH_SHARE 5                  /* re-images take at most a fifth of the REST budget */
+#define LISTING_EVERY_NS                                                                           \
+        (600 * NS_PER_S)             /* new listings are found after so long, at the latest        \
+                                      */
+#define ASK_AGAIN_NS (30 * NS_PER_S) /* between two questions about all symbols */
 
 static uint64_t hash_stream(const char *symbol, size_t size, uint8_t kind)
 {
@@ -46,6 +51,14 @@ static void by_name_grow(struct site *site)
         for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next)
                 *by_name_place(site, tracked->symbol, strlen(tracked->symbol), tracked->kind) =
                     tracked;
+}
+
+struct tracked *symbol_book(struct site *site, const char *symbol)
+{
+        size_t size = strlen(symbol);
+        struct tracked *orders = tracked_find(site, symbol, size, KIND_L3);
+        struct tracked *levels = tracked_find(site, symbol, size, KIND_L2);
+        return orders && (!orders->refused || !levels) ? orders : levels;
 }
 
 static struct tracked *stream_add(struct site *site, const char *symbol, uint8_t kind)
@@ -86,17 +99,64 @@ int symbol_add(struct site *site, const char *symbol, struct error *error)
         uint8_t kind = site->venue->book_kind(&site->choice);
         if (!site->venue->symbol_is_valid(symbol))
                 return error_set(error, ERR_USAGE,
-                    "SYMBOLS: %s:%s: not a symbol of its feed \"%s\", like %s", site->venue->name,
-                    symbol, site->venue->feed, site->venue->example);
+                    "%s:%s: not a symbol of its feed \"%s\", like %s", site->venue->name, symbol,
+                    site->venue->feed, site->venue->example);
         if (tracked_find(site, symbol, strlen(symbol), kind))
                 return error_set(
-                    error, ERR_USAGE, "SYMBOLS: %s:%s is named twice", site->venue->name, symbol);
+                    error, ERR_BUSY, "%s:%s is there already", site->venue->name, symbol);
         struct tracked *book = stream_add(site, symbol, kind);
         if (site->venue->orders_need_key && kind == KIND_L2)
                 book->note = "no key is set: levels in place of orders";
         if (site->app->trades)
                 stream_add(site, symbol, KIND_TRADES);
         return 0;
+}
+
+static void by_name_remove(struct site *site, const struct tracked *removed)
+{
+        memset(site->by_name, 0, site->by_name_size * sizeof(*site->by_name));
+        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
+                if (tracked != removed)
+                        *by_name_place(site, tracked->symbol, strlen(tracked->symbol),
+                            tracked->kind) = tracked;
+        }
+}
+
+static void stream_drop(struct tracked *tracked)
+{
+        struct site *site = tracked->site;
+        struct tracked **at = &site->tracked;
+        if (tracked->link)
+                link_remove(tracked->link, tracked->member);
+        requests_forget(tracked);
+        gaps_forget(tracked);
+        if (tracked->stream)
+                record_stream_close(tracked->stream, site->app->wall_ns, true);
+        by_name_remove(site, tracked);
+        while (*at != tracked)
+                at = &(*at)->next;
+        *at = tracked->next;
+        site->tracked_count--;
+        tracked_free(tracked);
+}
+
+void symbol_drop(struct site *site, const char *symbol)
+{
+        for (uint8_t kind = 0; kind < KINDS; kind++) {
+                struct tracked *tracked = tracked_find(site, symbol, strlen(symbol), kind);
+                if (tracked)
+                        stream_drop(tracked);
+        }
+        log_info("%s:%s: removed", site->venue->name, symbol);
+}
+
+void symbols_free(struct site *site)
+{
+        for (struct tracked *tracked = site->tracked, *next; tracked; tracked = next) {
+                next = tracked->next;
+                tracked_free(tracked);
+        }
+        free(site->by_name);
 }
 
 void tracked_free(struct tracked *tracked)
@@ -207,6 +267,24 @@ void symbol_told(struct site *site, const struct symbol_info *info)
                 store_symbol(site, info);
 }
 
+void symbol_listed(struct site *site, const struct symbol_info *info)
+{
+        struct app *app = site->app;
+        struct error error;
+        if (symbol_book(site, info->symbol)) {
+                symbol_told(site, info);
+                return;
+        }
+        const struct rule *rule = rules_decide(&app->rules, site->venue, info->symbol);
+        if (!info->trading || !rule || !rule->wanted)
+                return;
+        log_info("%s:%s: listed, and matched by %s", site->venue->name, info->symbol, rule->symbol);
+        if (symbol_add(site, info->symbol, &error))
+                log_error("%s", error.text);
+        else
+                symbol_told(site, info);
+}
+
 /* It may come back: a stream goes on waiting. What is known of it now is stored. */
 void symbol_missing(struct tracked *tracked, const char *why)
 {
@@ -247,16 +325,67 @@ static bool any_auction(const struct site *site)
         return tracked;
 }
 
+void symbols_ask_new(struct site *site)
+{
+        if (!site->names_ns) /* the first time: all of them are asked about in a moment */
+                return;
+        request_new_names(site);
+        if (!site->listing && rules_have_pattern(&site->app->rules, site->venue))
+                request_listing(site);
+}
+
+static void ask_for_listing(struct site *site)
+{
+        int64_t now = site->app->mono_ns;
+        if (site->listing || now < site->listing_ns ||
+            !rules_have_pattern(&site->app->rules, site->venue))
+                return;
+        site->listing_ns = now + LISTING_EVERY_NS;
+        request_listing(site);
+}
+
 void symbols_tick(struct site *site)
 {
         if (any_auction(site)) /* until it is over */
                 symbols_ask_again(site);
+        ask_for_listing(site);
         if (site->names_waiting || site->app->mono_ns < site->names_ns)
                 return;
         if (!site->names_ns && site->venue->orders_need_key && !site->choice.key)
                 tell_no_key(site);
         site->names_ns = site->app->mono_ns + site->app->names_period_ns;
         request_all_names(site);
+}
+
+static int64_t refresh_weight(const struct site *site)
+{
+        int64_t weight = 0;
+        for (const struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
+                if (site->venue->sync(tracked->kind) == SYNC_BRIDGE && !tracked->refused)
+                        weight += site->venue->image_weight(tracked->kind, site->app->depth);
+        }
+        return weight;
+}
+
+void symbols_plan_refresh(struct app *app)
+{
+        int64_t period = settings_number(app->settings, "RESYNC_EVERY");
+        for (size_t i = 0; i < app->site_count; i++) {
+                const struct site *site = &app->sites[i];
+                int64_t share = site->budget.weight_per_minute / REFRESH_SHARE;
+                int64_t needed = refresh_weight(site) * 60 * NS_PER_S / (share ? share : 1);
+                period = needed > period ? needed : period;
+        }
+        if (period == app->refresh_period_ns)
+                return;
+        app->refresh_period_ns = period;
+        for (size_t i = 0; i < app->site_count; i++) {
+                for (struct tracked *tracked = app->sites[i].tracked; tracked;
+                     tracked = tracked->next) {
+                        if (!tracked->numbers)
+                                tracked->session.refresh_period_ns = period;
+                }
+        }
 }
 
 /* ---- without a key ---- */

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "logger/app.h"
+#include "logger/gaps.h"
 
 /* What the input that is being stepped brought along. */
 struct context {
@@ -29,6 +30,7 @@ void tracked_stop(struct tracked *tracked)
 
 void tracked_refuse(struct tracked *tracked, const char *why)
 {
+        snprintf(tracked->refusal, sizeof(tracked->refusal), "%s", why);
         log_error("%s: refused: %s", tracked->name, why);
         tracked_stop(tracked);
 }
@@ -54,10 +56,12 @@ void tracked_tell_source(struct tracked *tracked)
 static void begin_session(struct tracked *tracked, enum venue_sync sync)
 {
         struct app *app = tracked->site->app;
-        uint64_t seed = (uint64_t)app->wall_ns ^ (uint64_t)(uintptr_t)tracked;
+        uint64_t seed = (uint64_t)app->wall_ns + app->seeds++;
         bool corrects = !tracked->numbers; /* numbers are given once: no second image has them */
         session_init(&tracked->session, sync, corrects ? app->refresh_period_ns : INT64_MAX / 4,
             seed, app->mono_ns);
+        if (settings_number(app->settings, "CONNECTIONS") > 1)
+                session_keep_two(&tracked->session);
         int64_t last_id = record_last_id(tracked->stream);
         if (last_id >= 0 && sync != SYNC_BRIDGE && ids_go_on(tracked))
                 session_set_id(&tracked->session, last_id);
@@ -79,6 +83,7 @@ void tracked_begin(struct tracked *tracked, const struct symbol_info *info)
                 tracked_refuse(tracked, error.text);
                 return;
         }
+        gaps_note(tracked);
         begin_session(tracked, sync);
         tracked_tell_source(tracked);
         if (connections_join(tracked, &error))
@@ -281,9 +286,11 @@ static void correct_book(struct context *context)
                     tracked->name, image->id, error_name(code));
                 tracked_step(context, &(struct session_input){.kind = INPUT_NOT_CARRIED});
         } else if (differences) {
+                tracked->corrections++;
                 log_info("%s: image %" PRId64 " corrected %u %s", tracked->name, image->id,
                     differences, tracked->kind == KIND_L3 ? "orders" : "levels");
         }
+        tracked->images += !code;
         forget_image(tracked);
 }
 
@@ -305,6 +312,9 @@ static void open_gap(struct context *context, const struct session_action *actio
         if (tracked->numbers)
                 order_numbers_forget(tracked->numbers);
         record_gap(tracked->stream, causes[action->gap], tracked->site->app->wall_ns, detail);
+        gaps_note(tracked);
+        tracked->resyncs++;
+        tracked->live_since_ns = 0;
         if (action->gap == SESSION_GAP_CROSSED && tracked->site->venue->refuses_whole)
                 symbols_ask_again(tracked->site); /* is it an auction? */
 }
@@ -353,9 +363,10 @@ static void act(struct context *context, const struct session_action *action)
                 open_gap(context, action);
                 break;
         case ACTION_RESUBSCRIBE:
-                connections_resubscribe(tracked);
+                connections_resubscribe(tracked, action->connection);
                 break;
         case ACTION_LIVE:
+                tracked->live_since_ns = tracked->site->app->wall_ns;
                 if (record_has_book(tracked->stream) && tracked->kind != KIND_TRADES)
                         report_live(tracked);
                 break;
@@ -383,6 +394,9 @@ void tracked_event(struct tracked *tracked, uint32_t connection, const struct ev
         if (tracked->session.sync == SYNC_SNAPSHOT)
                 counted.first_id = counted.last_id = session_next_id(&tracked->session);
         tracked->events++;
+        tracked->last_id = counted.last_id;
+        tracked->last_event_ns = counted.event_time_ns;
+        tracked->last_receive_ns = counted.receive_time_ns;
         tracked->site->key_worked |= tracked->kind == KIND_L3;
         tracked_step(&context,
             &(struct session_input){.kind = INPUT_EVENT,

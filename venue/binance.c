@@ -281,13 +281,12 @@ static void image_url(
 static void info_url(
     const char *rest_url, const char *const *symbols, size_t count, struct buffer *url)
 {
-        buffer_printf(url, "%s/api/v3/exchangeInfo?symbols=", rest_url);
+        buffer_printf(url, "%s/api/v3/exchangeInfo%s", rest_url, count ? "?symbols=" : "");
         for (size_t i = 0; i < count; i++) {
                 url_append(url, i ? ",\"" : "[\"");
                 url_append(url, symbols[i]);
-                url_append(url, "\"");
+                url_append(url, i + 1 == count ? "\"]" : "\"");
         }
-        url_append(url, "]");
 }
 
 static uint32_t parse_weight_limit(struct json_value root)

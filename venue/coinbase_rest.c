@@ -174,15 +174,17 @@ void coinbase_image_url(
 void coinbase_info_url(
     const char *rest_url, const char *const *symbols, size_t count, struct buffer *url)
 {
-        buffer_printf(url, "%s/products/", rest_url);
+        buffer_printf(url, "%s/products%s", rest_url, count ? "/" : "");
         url_append(url, count ? symbols[0] : "");
 }
 
-/* The answer is the one product itself: a cursor that ends nowhere stands at it. */
+/* The answer is all products, or the one itself: then a cursor that ends nowhere stands at it. */
 int coinbase_parse_info_begin(
     struct json_value root, struct json_cursor *ret_cursor, uint32_t *ret_limit)
 {
         *ret_limit = 0;
+        if (json_array_begin(root, ret_cursor))
+                return 0;
         if (!json_is_object(root))
                 return ERR_PARSE;
         *ret_cursor = (struct json_cursor){.at = root};
@@ -212,11 +214,20 @@ static bool step_of(const char *text, uint8_t *ret_digits, int64_t *ret_step)
         return true;
 }
 
+static bool next_product(struct json_cursor *cursor, struct json_value *ret_product)
+{
+        if (cursor->end.document)
+                return json_array_next(cursor, ret_product);
+        *ret_product = cursor->at;
+        *cursor = (struct json_cursor){0};
+        return ret_product->document;
+}
+
 int coinbase_parse_info(struct json_cursor *cursor, struct symbol_info *ret_info)
 {
-        struct json_value product = cursor->at;
+        struct json_value product;
         struct symbol_info info = {.scale = {.tick = 1, .lot = 1}};
-        if (!product.document)
+        if (!next_product(cursor, &product))
                 return 0;
         if (!copy_member(product, "id", false, info.symbol, sizeof(info.symbol)) ||
             !copy_member(product, "status", false, info.status, sizeof(info.status)) ||
@@ -234,7 +245,6 @@ int coinbase_parse_info(struct json_cursor *cursor, struct symbol_info *ret_info
             !is_true(product, "cancel_only");
         info.gone = !strcmp(info.status, "delisted");
         info.auction = is_true(product, "auction_mode");
-        *cursor = (struct json_cursor){0};
         *ret_info = info;
         return 1;
 }

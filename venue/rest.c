@@ -37,6 +37,7 @@ struct job {
         struct job *next;
         uint64_t id;
         struct curl_slist *headers;
+        char *body;  /* to be posted; NULL: nothing */
         char text[]; /* URL or host */
 };
 
@@ -105,8 +106,10 @@ static struct job *jobs_take(struct jobs *jobs)
 
 static void job_free(struct job *job)
 {
-        if (job)
-                curl_slist_free_all(job->headers);
+        if (!job)
+                return;
+        curl_slist_free_all(job->headers);
+        free(job->body);
         free(job);
 }
 
@@ -352,6 +355,10 @@ static void transfer_begin(struct transfer *transfer, struct job *job)
                 set_proxy(transfer->easy, host, tls);
                 curl_easy_setopt(transfer->easy, CURLOPT_URL, (const char *)job->text);
                 curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, job->headers);
+                if (job->body)
+                        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, job->body);
+                else
+                        curl_easy_setopt(transfer->easy, CURLOPT_HTTPGET, 1L);
                 rc = curl_multi_add_handle(rest->multi, transfer->easy) ? ERR_IO : 0;
         }
         if (!rc)
@@ -672,10 +679,17 @@ static int count_add(struct rest *rest)
 
 int rest_get(struct rest *rest, uint64_t id, const char *url, const char *headers)
 {
+        return rest_post(rest, id, url, headers, NULL);
+}
+
+int rest_post(
+    struct rest *rest, uint64_t id, const char *url, const char *headers, const char *body)
+{
         if (count_add(rest))
                 return ERR_FULL;
         struct job *job = job_new(id, url);
         job_add_headers(job, headers);
+        job->body = body ? memory_text(body) : NULL;
         pthread_mutex_lock(&rest->mutex);
         jobs_add(&rest->jobs, job);
         pthread_mutex_unlock(&rest->mutex);

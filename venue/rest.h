@@ -52,6 +52,10 @@ void rest_close(struct rest *rest);
  * machine, and the network was not touched then. */
 int rest_get(struct rest *rest, uint64_t id, const char *url, const char *headers);
 
+/* The same, with @body (copied) posted. */
+int rest_post(
+    struct rest *rest, uint64_t id, const char *url, const char *headers, const char *body);
+
 /* Queue the look-up of @host (also a numeric address, with or without []). Addresses come in the
  * system's order of preference, IPv6 and IPv4. */
 int rest_resolve(struct rest *rest, uint64_t id, const char *host);

@@ -134,6 +134,7 @@ struct venue {
         void (*headers)(const struct venue_choice *choice, const char *path, int64_t wall_ns,
             struct buffer *ret_lines);
 
+        /* Of all symbols that it lists, where count is 0. */
         void (*info_url)(
             const char *rest_url, const char *const *symbols, size_t count, struct buffer *ret_url);
         /* The next symbol that an answer tells of: 1, 0 at the end, ERR_PARSE. Begin with

@@ -146,6 +146,7 @@ int command_archive(struct cli *cli);
 int command_prune(struct cli *cli);
 int command_backup(struct cli *cli);
 int command_import(struct cli *cli);
+int command_rederive(struct cli *cli);
 int command_pull(struct cli *cli);
 int command_push(struct cli *cli);
 

@@ -85,6 +85,8 @@ static const struct command commands[] = {
     {{"push", "push --mongodb URI [SYM...] [--from TS] [--to TS]",
          "copy days of the local store into a database"},
         command_push, true, STORE_READ, REACH_BOTH},
+    {{"rederive", "rederive DIR", "make the store, a new one, from what RAW_CAPTURE kept in DIR"},
+        command_rederive, true, STORE_READ, REACH_BOTH},
     {{"backup", "backup DIR", "copy the store, compactly, beside a running logger"}, command_backup,
         true, STORE_READ, REACH_LOCAL},
 };

@@ -1,8 +1,6 @@
 #include "recon/cli/out.h"
 
-#include <inttypes.h>
-
-#include "book/numbers.h"
+#include "book/text.h"
 
 void out_json(struct out *out, const char *text)
 {
@@ -34,37 +32,16 @@ const char *format_csv(const char *text, char ret_text[CSV_NAME_SIZE])
         return ret_text;
 }
 
-static size_t format_uuid(const struct order_id *id, bool dashes, char ret_text[ORDER_ID_TEXT_SIZE])
-{
-        static const char digits[] = "0123456789abcdef";
-        size_t size = 0;
-        for (unsigned i = 0; i < sizeof(id->bytes); i++) {
-                if (dashes && (i == 4 || i == 6 || i == 8 || i == 10))
-                        ret_text[size++] = '-';
-                ret_text[size++] = digits[id->bytes[i] >> 4];
-                ret_text[size++] = digits[id->bytes[i] & 15];
-        }
-        ret_text[size] = '\0';
-        return size;
-}
-
-size_t format_order_id(const struct order_id *id, char ret_text[ORDER_ID_TEXT_SIZE])
-{
-        uint64_t number = order_id_number(id);
-        return number ? (size_t)snprintf(ret_text, ORDER_ID_TEXT_SIZE, "#%" PRIu64, number)
-                      : format_uuid(id, true, ret_text);
-}
-
 void out_order_id(struct out *out, const struct order_id *id)
 {
         char text[ORDER_ID_TEXT_SIZE];
-        out_add(out, text, format_order_id(id, text));
+        out_add(out, text, order_id_format(id, text));
 }
 
 void out_client_id(struct out *out, const struct order_id *id, bool dashes)
 {
         char text[ORDER_ID_TEXT_SIZE];
-        out_add(out, text, format_uuid(id, dashes, text));
+        out_add(out, text, order_id_format_bytes(id, dashes, text));
 }
 
 void out_level(struct out *out, struct level level, const struct scale *scale, const char *between)

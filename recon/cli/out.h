@@ -65,9 +65,6 @@ void out_json(struct out *out, const char *text);
 #define CSV_NAME_SIZE 520 /* of a recorder's name of quotes alone */
 const char *format_csv(const char *text, char ret_text[CSV_NAME_SIZE]);
 
-/* "d50ec984-77a8-460a-b958-66f114b0de9b", or "#7" of an order by number. */
-#define ORDER_ID_TEXT_SIZE 40
-size_t format_order_id(const struct order_id *id, char ret_text[ORDER_ID_TEXT_SIZE]);
 void out_order_id(struct out *out, const struct order_id *id);
 
 /* What its owner calls an order: never a number of ours. */

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "book/text.h"
 #include "recon/cli/cli.h"
 #include "recon/cli/out.h"
 
@@ -86,7 +87,7 @@ static struct cells cells_of(const struct order *order, const struct scale *scal
                 return cells;
         decimal_format(order->price, scale->price_digits, scale->fixed, cells.price);
         decimal_format(order->size, scale->quantity_digits, scale->fixed, cells.size);
-        format_order_id(&order->id, cells.id);
+        order_id_format(&order->id, cells.id);
         return cells;
 }
 

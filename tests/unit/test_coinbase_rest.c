@@ -371,7 +371,7 @@ static void steps_are_counted_in_their_own_decimals(void **state)
 static void a_bad_product_is_refused(void **state)
 {
         (void)state;
-        static const char *const bad[] = {"[]", "[{'id':'A-B'}]", "{}", "{'message':'NotFound'}",
+        static const char *const bad[] = {"[{'id':'A-B'}]", "{}", "{'message':'NotFound'}",
             "{'id':'A-B','status':'online','quote_increment':'0.01'}",
             "{'id':'A-B','quote_increment':'0.01','base_increment':'1'}",
             "{'id':'A-B','status':'online','quote_increment':0.01,'base_increment':'1'}",
@@ -383,6 +383,7 @@ static void a_bad_product_is_refused(void **state)
         struct symbol_info info;
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 assert_int_equal(info_of(bad[i], &info), ERR_PARSE);
+        assert_int_equal(info_of("[]", &info), 0);
         assert_true(venue->is_unknown_symbol(404, root_of("{'message':'NotFound'}")));
         assert_false(venue->is_unknown_symbol(400, root_of("{'message':'unexpected level: _'}")));
         assert_false(venue->is_unknown_symbol(429, root_of("{}")));

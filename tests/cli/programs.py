@@ -8,7 +8,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("OBLOGGER_BUILD", ROOT / "build" / "release")).resolve()
-PROGRAMS = ["oblogger", "obrebuild"]
+PROGRAMS = ["oblogger", "obrebuild", "obmanage", "obaudit"]
 
 # Nobody listens there: a logger with these starts, opens its store, and keeps trying.
 NOWHERE = {"SYMBOLS": "binance:BTCUSDT", "BINANCE_WS_URL": "wss://127.0.0.1:1",

@@ -7,7 +7,7 @@
  *
  *   stream exchange symbol kind price_digits quantity_digits fixed now
  *   rest side price size id
- *   image kind id receive
+ *   image kind id receive auction
  *   order id time receive type side reason has order other
  *         price size old_price old_size trade funds
  *   level id time receive side price size
@@ -132,7 +132,9 @@ static void add_rest(struct writer *writer, const char *line)
 
 static void write_image(struct writer *writer, const char *line)
 {
-        struct image image = {.id = number(line, "id"), .receive_time_ns = number(line, "receive")};
+        struct image image = {.id = number(line, "id"),
+            .receive_time_ns = number(line, "receive"),
+            .auction = number(line, "auction")};
         char kind[128];
         if (stream_kind_parse(field(line, "kind", kind), &image.kind))
                 fail("no such kind", line);

@@ -20,14 +20,15 @@ STAGES = {
     "ship": {"base", "book", "codec", "store", "recon"},
     "venue": {"base", "book"},
     "control": {"base"},
+    "capture": {"base"},
     "recon": {"base", "book", "codec", "store"},
 }
 PROGRAMS = {"logger", "manager", "recon/cli", "audit"}
 NOT_IN_THE_RIVER = {"tests", "bench"}  # may include any stage
 
 # A foreign library is seen by so many .c files of the product, and by no header.
-FOREIGN = {"lmdb.h": 2, "curl/": 2, "simdjson": 2, "zstd.h": 2, "xxhash.h": 2, "libwebsockets.h": 3,
-           "mongoc/": 2, "bson/": 12}
+FOREIGN = {"lmdb.h": 2, "curl/": 3, "simdjson": 2, "zstd.h": 4, "xxhash.h": 2, "libwebsockets.h": 4,
+           "mongoc/": 2, "bson/": 12, "systemd/": 1}
 
 BANNED = {
     "strcpy": "snprintf or struct buffer", "strcat": "struct buffer", "stpcpy": "snprintf",
@@ -145,7 +146,8 @@ def test_a_foreign_library_is_seen_by_few_files(library):
 def test_libwebsockets_is_seen_once_a_role():
     users = [path.parts[0] for path in product_c_files()
              if "libwebsockets.h" in dict.fromkeys(header for _, header in includes_of(path))]
-    assert len(users) == len(set(users)), users
+    roles = {"control": 2}  # its loop, and the pages
+    fail_with([user for user in set(users) if users.count(user) > roles.get(user, 1)])
 
 
 def test_no_function_is_too_long():

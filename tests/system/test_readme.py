@@ -47,8 +47,8 @@ def demo(tmp_path_factory):
 
 
 def test_every_command_of_the_section_is_run_here():
-    assert len(blocks()) == 4
-    for part in ("tools/demo", "obrebuild replay", "SYMBOLS=", "--store"):
+    assert len(blocks()) == 5
+    for part in ("tools/demo", "obrebuild replay", "SYMBOLS=", "--store", "obmanage"):
         block_with(part)
 
 
@@ -103,6 +103,12 @@ def test_recording_live_and_asking_beside_it(tmp_path):
                    "the questions are answered beside the running logger")
         done = shell(questions, tmp_path, **path)
         assert "status ok" in done.stdout and "% covered" in done.stdout, done.stdout
+        asked = [shell(["timeout -s INT 2 " + one], tmp_path, **path)
+                 for one in block_with("obmanage")]
+        add, status, watch, top = asked
+        assert (add.returncode, add.stderr.count("ETH-USD")) == (1, 1)  # none of the laboratory's
+        assert status.returncode == 0 and "BTCUSDT" in status.stdout
+        assert '"bid":["' in watch.stdout and "BTCUSDT" in top.stdout
         assert logger.running()
         assert logger.end() == 0, logger.text()
         logger = None

@@ -1,6 +1,7 @@
 /* What can be wrong with the settings, found before anything is begun. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "logger/app.h"
 #include "logger/doors.h"
@@ -20,6 +21,16 @@ static int check_files(const struct settings *settings, struct error *error)
         if (strspn(keep, "0123456789") != strlen(keep) || strlen(keep) > 5 || !strcmp(keep, "0"))
                 return error_set(error, ERR_USAGE,
                     "STORE_KEEP=%s: allowed is a number of days from 1, or empty", keep);
+        return 0;
+}
+
+static int check_capture(const struct settings *settings, struct error *error)
+{
+        const char *folder = settings_text(settings, "RAW_CAPTURE");
+        struct stat info;
+        if (*folder && !stat(folder, &info) && !S_ISDIR(info.st_mode))
+                return error_set(error, ERR_USAGE,
+                    "RAW_CAPTURE=%s: it is no directory; allowed is one, there or not", folder);
         return 0;
 }
 
@@ -52,6 +63,7 @@ static int check_sink(const struct settings *settings, struct error *error)
 int settings_check(const struct settings *settings, struct error *error)
 {
         int code = check_files(settings, error);
+        code = code ? code : check_capture(settings, error);
         code = code ? code : check_sink(settings, error);
         return code ? code : doors_check(settings, error);
 }

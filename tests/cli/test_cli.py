@@ -165,7 +165,7 @@ WRONG = [
     ("LOGLEVEL", "loud", "debug|info|warning|error|critical"),
     ("LOGLEVEL", "inf", "debug|info|warning|error|critical"),
     ("AS_SERVICE", "1", "True or False"),
-    ("SYMBOLS", "", "SYMBOLS=binance:BTCUSDT"),
+    ("SYMBOLS", "binance:btc*", "binance:*USDT"),
     ("SYMBOLS", "nyse:IBM", "not known (binance, coinbase)"),
     ("SYMBOLS", "binance:btc-usd", "binance:BTCUSDT"),
     ("SYMBOLS", "binance:", "binance:BTCUSDT"),
@@ -173,6 +173,7 @@ WRONG = [
     ("SYMBOLS", "binance:BTCUSDT,BTCUSDT", "named twice"),
     ("SYMBOLS_EVERY", "8d", "1s to 7d"),
     ("STORE", "", "a directory"),
+    ("RAW_CAPTURE", "/dev/null", "no directory"),
     ("STORE_KEEP", "0", "a number of days"),
     ("STORE_KEEP", "a week", "a number of days"),
     ("STORE_KEEP", "-1", "a number of days"),
@@ -401,9 +402,9 @@ def test_an_option_stands_above_the_environment(store, tmp_path):
 
 
 def test_use_env_file_reads_the_file_of_the_working_directory(tmp_path):
-    (tmp_path / "vars.env").write_text("SYMBOLS=binance:BTCUSDT\n")
-    assert run("oblogger", "--check", cwd=tmp_path).returncode == USAGE
-    assert run("oblogger", "--check", cwd=tmp_path, USE_ENV_FILE="True").returncode == DONE
+    (tmp_path / "vars.env").write_text("SYMBOLS=binance:wrong\n")
+    assert run("oblogger", "--check", cwd=tmp_path).returncode == DONE
+    assert run("oblogger", "--check", cwd=tmp_path, USE_ENV_FILE="True").returncode == USAGE
 
 
 # ---- stores ----

@@ -9,7 +9,7 @@ import pytest
 import harness
 import machine
 
-PROGRAMS = ("oblogger", "obrebuild", "obmanage")
+PROGRAMS = ("oblogger", "obrebuild", "obmanage", "obaudit")
 NEWER = "9.9.9-1"
 
 

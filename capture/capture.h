@@ -22,6 +22,7 @@ enum capture_kind {
         CAPTURE_END = 'E',     /* it ended in order */
         CAPTURE_TURN = 't',    /* a turn of the loop */
         CAPTURE_COMMAND = 'c', /* text: a line of obmanage, taken in that turn */
+        CAPTURE_CLOCK = 'n',   /* text: what the system knew of the clock in that turn */
         CAPTURE_CONNECT = 'k', /* a connection was begun: its number, or 0 */
         CAPTURE_OPEN = 'o',    /* connection */
         CAPTURE_ALIVE = 'v',   /* connection: a frame that is no message */
@@ -57,6 +58,9 @@ int capture_open(struct capture **ret_capture, const char *folder, int64_t mono_
 /* Add a line (copied) to the file of @exchange, or CAPTURE_LOOP. Never waits for the disk. A name
  * is 1 to 31 of a to z, 0 to 9 and _; at most 16 are used. */
 void capture_add(struct capture *capture, const char *exchange, struct capture_line line);
+
+/* What was added is to be written now, not within a second: a kill loses no more. Does not wait. */
+void capture_flush(struct capture *capture);
 
 /* Write what waits, end all files. NULL is allowed. */
 void capture_close(struct capture *capture);

@@ -53,7 +53,7 @@ struct capture {
         uint64_t unreported; /* lines lost that no line and no log tells of yet */
         bool full;           /* lines are left out until half of the queue is free */
         bool troubled;       /* that, or a failure, was logged; its end was not */
-        bool sleeping, stop;
+        bool sleeping, stop, flush_wanted;
         struct capture_stats stats;
 
         /* the thread's */
@@ -61,7 +61,7 @@ struct capture {
         struct capture_file files[CAPTURE_NAMES_MAX];
         uint32_t file_count;
         int64_t hour; /* of the open files */
-        int64_t flush_ns;
+        int64_t flush_ns, retry_ns;
         bool failing, given_up;
 };
 
@@ -166,6 +166,15 @@ void capture_add(struct capture *capture, const char *exchange, struct capture_l
                     "capture: the disk is too slow, and the queue is full: lines are left out");
 }
 
+void capture_flush(struct capture *capture)
+{
+        pthread_mutex_lock(&capture->lock);
+        capture->flush_wanted = true;
+        capture->sleeping = false;
+        pthread_cond_signal(&capture->wake);
+        pthread_mutex_unlock(&capture->lock);
+}
+
 struct capture_stats capture_stats(struct capture *capture)
 {
         pthread_mutex_lock(&capture->lock);
@@ -186,6 +195,7 @@ static void tell_failure(struct capture *capture, uint64_t lost, const struct er
         capture->stats.failing = true;
         pthread_mutex_unlock(&capture->lock);
         capture->failing = true;
+        capture->retry_ns = clock_mono_ns() + RETRY_NS;
         if (first)
                 log_error("capture: %s; trying again every second", error->text);
 }
@@ -227,11 +237,11 @@ static void end_files(struct capture *capture)
         }
 }
 
-/* What was written may have been so little that a full disk still took it. */
-static void flush_files(struct capture *capture)
+/* Was something written, and did nothing fail? */
+static bool flush_all(struct capture *capture)
 {
         struct error error;
-        bool written = false, failed = check_room(capture, &error) != 0;
+        bool written = false, failed = false;
         for (uint32_t i = 0; i < capture->file_count; i++) {
                 struct capture_file *file = &capture->files[i];
                 if (file->fd < 0 || file->lines == file->flushed_lines)
@@ -243,9 +253,15 @@ static void flush_files(struct capture *capture)
                         failed = true;
                 }
         }
-        if (written && !failed)
-                tell_success(capture);
         capture->flush_ns = clock_mono_ns() + FLUSH_NS;
+        return written && !failed;
+}
+
+/* What was written may have been so little that a full disk still took it. */
+static void flush_files(struct capture *capture)
+{
+        if (flush_all(capture) && !check_room(capture, NULL))
+                tell_success(capture);
 }
 
 static struct capture_file *record_file(struct capture *capture, const struct record *record)
@@ -289,11 +305,10 @@ static void wait_until(struct capture *capture, int64_t mono_ns)
 /* Until it is time to try again; false: it is not, the capture is being closed. */
 static bool wait_to_retry(struct capture *capture)
 {
-        int64_t until = clock_mono_ns() + RETRY_NS;
         pthread_mutex_lock(&capture->lock);
         bool stopped = capture->stop;
-        while (!capture->stop && clock_mono_ns() < until)
-                wait_until(capture, until);
+        while (!capture->stop && clock_mono_ns() < capture->retry_ns)
+                wait_until(capture, capture->retry_ns);
         pthread_mutex_unlock(&capture->lock);
         return !stopped;
 }
@@ -303,10 +318,12 @@ static void write_until_done(
     struct capture *capture, const struct record *record, struct bytes line)
 {
         struct error error = {0};
+        if (capture->failing && record_file(capture, record)->fd < 0)
+                wait_to_retry(capture);
         while (!capture->given_up && write_record(capture, record, line, &error)) {
                 struct capture_file *file = &capture->files[record->name];
                 file_fails(capture, file, &error);
-                flush_files(capture);
+                flush_all(capture); /* while it waits */
                 capture->given_up = !wait_to_retry(capture);
         }
         if (!capture->given_up)
@@ -355,19 +372,21 @@ static void *capture_main(void *user)
         capture->flush_ns = clock_mono_ns() + FLUSH_NS;
         pthread_mutex_lock(&capture->lock);
         for (bool last = false; !last;) {
-                while (!capture->stop && capture->queue.size < WAKE_SIZE &&
-                    clock_mono_ns() < capture->flush_ns) {
+                while (!capture->stop && !capture->flush_wanted &&
+                    capture->queue.size < WAKE_SIZE && clock_mono_ns() < capture->flush_ns) {
                         capture->sleeping = true;
                         wait_until(capture, capture->flush_ns);
                 }
                 capture->sleeping = false;
                 last = capture->stop;
+                bool flush = capture->flush_wanted;
+                capture->flush_wanted = false;
                 take_queue(capture);
                 pthread_mutex_unlock(&capture->lock);
                 write_taken(capture);
                 if (last)
                         end_files(capture);
-                else if (clock_mono_ns() >= capture->flush_ns)
+                else if (flush || clock_mono_ns() >= capture->flush_ns)
                         flush_files(capture);
                 pthread_mutex_lock(&capture->lock);
                 count_done(capture);

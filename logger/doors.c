@@ -123,7 +123,6 @@ int doors_open(struct app *app, struct error *error)
         if (!options.key)
                 log_info("MANAGER_AUTHKEY is not set: no port is opened for obmanage, its socket "
                          "serves");
-        commands_open(app, answer_cb, app);
         if (options.pages_port &&
             disk_open(&app->disk, settings_text(app->settings, "STORE"), error))
                 return error->code;

@@ -425,12 +425,12 @@ static bool is_failing(struct capture *capture)
         return capture_stats(capture).failing;
 }
 
-/* A turn more; was it taken? */
+/* A turn more; was it taken, behind the line that tells of the hole? */
 static bool takes_again(struct capture *capture)
 {
         uint64_t lines = capture_stats(capture).lines;
         capture_add(capture, CAPTURE_LOOP, turn_at(HOUR_NS / 4));
-        return capture_stats(capture).lines > lines;
+        return capture_stats(capture).lines == lines + 2;
 }
 
 /* Until @holds; the number of the last line. */
@@ -478,8 +478,11 @@ static void a_full_disk_is_told_once_and_the_hole_is_counted(void **state)
         signal(SIGXFSZ, SIG_IGN);
         struct capture *capture = open_capture();
         add_lines(capture, 1, 1000);
+        flushed_before = 0;
+        assert_true(wait_for(is_flushed, capture));
+        set_file_limit(capture_stats(capture).file_bytes + 200000);
+        uint64_t last = add_until(capture, 1000, is_failing); /* in the middle of a file */
         set_file_limit(1);
-        uint64_t last = add_until(capture, 1000, is_failing);
         last = add_until(capture, last, has_lost);
         set_file_limit(RLIM_INFINITY);
         assert_true(wait_for(takes_again, capture));
@@ -491,8 +494,31 @@ static void a_full_disk_is_told_once_and_the_hole_is_counted(void **state)
         assert_non_null(strstr(logged[0], "File too large; trying again every second"));
         assert_non_null(strstr(logged[1], "writing again"));
         struct seen seen = read_until(last);
-        assert_true(seen.last >= last + 2); /* the line that tells of the hole, and one turn */
+        assert_true(seen.last >= last + 2);
         assert_int_equal(seen.lost, stats.lost);
+        folder_list();
+        assert_true(file_count <= 3 + 3); /* none of an attempt that failed */
+}
+
+/* A logger that ends does not wait for room. */
+static void a_capture_on_a_full_disk_ends_at_once(void **state)
+{
+        (void)state;
+        logged_count = 0;
+        log_set_sink(keep_line);
+        signal(SIGXFSZ, SIG_IGN);
+        struct capture *capture = open_capture();
+        set_file_limit(1);
+        add_lines(capture, 1, 5000);
+        int64_t begun = clock_mono_ns();
+        capture_close(capture);
+        int64_t taken = clock_mono_ns() - begun;
+        signal(SIGXFSZ, SIG_DFL);
+        assert_true(taken < 5 * NS_PER_S);
+        assert_int_equal(logged_count, 2);
+        assert_non_null(strstr(logged[1], "capture: ended; 5000 lines are missing"));
+        folder_list();
+        assert_int_equal(file_count, 0);
 }
 
 static void a_folder_that_cannot_be_is_told(void **state)
@@ -548,6 +574,7 @@ int main(void)
             TEST(after_a_damaged_file_the_others_go_on),
             TEST(a_missing_file_comes_as_one_hole),
             TEST(a_full_disk_is_told_once_and_the_hole_is_counted),
+            TEST(a_capture_on_a_full_disk_ends_at_once),
             TEST(a_folder_that_cannot_be_is_told),
             TEST(a_folder_is_made_for_its_group_alone),
         };

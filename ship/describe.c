@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "codec/note.h"
+
 void describer_init(struct describer *describer)
 {
         *describer = (struct describer){0};
@@ -187,6 +189,19 @@ static void describe_symbol(
         put_time(description, "valid_from", symbol->valid_from_ns);
 }
 
+static void describe_audit(struct bytes value, struct store_description *description)
+{
+        struct audit_record audit;
+        if (audit_read(value, &audit))
+                return;
+        put_time(description, "time", audit.time_ns);
+        put_time(description, "from_time", audit.from_ns);
+        put_time(description, "to_time", audit.to_ns);
+        put_number(description, "score", audit.score);
+        put_number(description, "findings", audit.finding_total);
+        put_flag(description, "network", audit.network);
+}
+
 static void describe_stream(
     struct describer *describer, struct bytes value, struct store_description *description)
 {
@@ -217,12 +232,32 @@ static void name_stream(
                 put_name(description, &describer->name);
 }
 
+/* What is not known, or cannot be read, keeps its text alone. */
+static void describe_note(
+    struct describer *describer, struct bytes value, struct store_description *description)
+{
+        struct note_record note;
+        size_t count;
+        note_read(value, &note);
+        const struct note_field *fields = note_fields(note.kind, &count);
+        if (note.kind == NOTE_LATENCY)
+                name_stream(describer, (uint32_t)note.stream, description);
+        for (size_t i = 0; i < count; i++) {
+                int64_t number = note_value(&note, &fields[i]);
+                if (fields[i].most == 1)
+                        put_flag(description, fields[i].name, number);
+                else if (strcmp(fields[i].name, "stream")) /* the document's own field is 0 */
+                        put_number(description, fields[i].name, (uint64_t)number);
+        }
+        describe_text(describer, value, description);
+}
+
 void describe(enum store_table table, struct store_key key, struct bytes value,
     struct store_description *ret_description, void *user)
 {
         struct describer *describer = user;
         bool of_stream = table >= STORE_FRAMES && table != STORE_NOTES;
-        if (of_stream || table == STORE_DAYS || table == STORE_PRUNED)
+        if (of_stream || table == STORE_DAYS || table == STORE_PRUNED || table == STORE_AUDITS)
                 name_stream(describer, key.stream, ret_description);
         if (table == STORE_FRAMES)
                 describe_frame(describer, key, value, ret_description);
@@ -234,8 +269,12 @@ void describe(enum store_table table, struct store_key key, struct bytes value,
                 describe_mark(value, ret_description);
         else if (table == STORE_SYMBOLS)
                 describe_symbol(describer, value, ret_description);
+        else if (table == STORE_AUDITS)
+                describe_audit(value, ret_description);
         else if (table == STORE_STREAMS)
                 describe_stream(describer, value, ret_description);
-        else if (table == STORE_NOTES || table == STORE_INFO)
+        else if (table == STORE_NOTES)
+                describe_note(describer, value, ret_description);
+        else if (table == STORE_INFO)
                 describe_text(describer, value, ret_description);
 }

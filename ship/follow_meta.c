@@ -330,6 +330,41 @@ static int tell_symbols(
         return code == ERR_NOT_FOUND ? 0 : code;
 }
 
+/* The newest audit of a stream that @txn's store has. */
+static int newest_audit(struct store_txn *txn, uint32_t stream, int64_t *ret_time_ns)
+{
+        const struct store_ops *ops = txn->store->ops;
+        struct store_cursor cursor;
+        int code = ops->seek_back(txn, STORE_AUDITS, key_audit(stream, INT64_MAX), &cursor);
+        bool found = !code && cursor.key.stream == stream;
+        *ret_time_ns = found ? cursor.key.major : INT64_MIN;
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+/* What was found of a stream since. */
+static int tell_audits(struct follow_stream *stream, struct store_txn *source,
+    struct store_txn *target, bool *ret_news)
+{
+        const struct store_ops *ops = source->store->ops;
+        struct store_cursor cursor;
+        int code =
+            stream->audits_known ? 0 : newest_audit(target, stream->number, &stream->audit_ns);
+        stream->audits_known = !code;
+        if (code || stream->audit_ns == INT64_MAX)
+                return code;
+        code = ops->seek(
+            source, STORE_AUDITS, key_audit(stream->number, stream->audit_ns + 1), &cursor);
+        while (!code && cursor.key.stream == stream->number) {
+                target->store->ops->put(target, STORE_AUDITS, cursor.key, cursor.value);
+                stream->audit_ns = cursor.key.major;
+                *ret_news = true;
+                code = ops->next(&cursor);
+        }
+        ops->done(&cursor);
+        return code == ERR_NOT_FOUND ? 0 : code;
+}
+
 static bool stream_has_news(const struct follow_stream *stream)
 {
         return stream->renamed || !stream->pruned ||
@@ -342,7 +377,8 @@ static int tell_all(struct follow *follow, struct store_txn *source, struct stor
         int code = 0;
         for (size_t i = 0; i < follow->stream_count && !code; i++) {
                 struct follow_stream *stream = &follow->streams[i];
-                if (!stream_has_news(stream))
+                code = tell_audits(stream, source, target, ret_news);
+                if (code || !stream_has_news(stream))
                         continue;
                 code = tell_stream(follow, stream, source, target, error);
                 *ret_news = true;
@@ -357,6 +393,14 @@ static void all_is_told(struct follow *follow)
                 stream->renamed = false;
                 stream->pruned = stream->state.told = true;
         }
+}
+
+/* What was being told is not known to be there. */
+static void forget_told(struct follow *follow)
+{
+        follow->symbol_count = 0;
+        for (size_t i = 0; i < follow->stream_count; i++)
+                follow->streams[i].audits_known = false;
 }
 
 int follow_tell(struct follow *follow, struct error *error)
@@ -379,7 +423,7 @@ int follow_tell(struct follow *follow, struct error *error)
         else
                 target->ops->abort(&to);
         if (code)
-                follow->symbol_count = 0; /* none of them is known to be there */
+                forget_told(follow);
         else
                 all_is_told(follow);
         return code;

@@ -35,6 +35,8 @@ struct follow_stream {
         struct follow_state known; /* before the last new look: to count what is behind meanwhile */
         uint64_t events_behind, bytes_behind;
         int64_t behind_ns;
+        bool audits_known;
+        int64_t audit_ns; /* the newest audit that the target has; INT64_MIN: it has none */
 };
 
 struct follow {

@@ -538,7 +538,7 @@ def test_the_script_makes_what_oblogger_makes(script, database):
     code, text = script("apply.js")
     assert code == 0 and state_of(database) == agreed_state(), text
     code, text = script("apply.js")
-    assert code == 0 and text.split() == f"{database.name}: 15 collections, 0 changes".split()
+    assert code == 0 and text.split() == f"{database.name}: 16 collections, 0 changes".split()
     database.command("collMod", "gaps", validator={})
     database.images.drop_index("symbol")
     code, text = script("apply.js")

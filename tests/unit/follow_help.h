@@ -303,6 +303,24 @@ static inline void desk_symbol(struct desk *desk)
         assert_true(record_symbol(desk->recorder, &record));
 }
 
+/* What obaudit found, beside the recorder. */
+static inline void desk_audit(struct desk *desk)
+{
+        const struct store_ops *ops = desk->store->ops;
+        uint32_t stream = 1 + (uint32_t)chance_below(&desk->chance, STREAMS);
+        struct audit_record audit = {.time_ns = desk->now_ns, .score = 77};
+        struct store_txn meta;
+        struct buffer value;
+        buffer_init(&value, 65536);
+        audit_write(&value, &audit);
+        if (!ops->begin(desk->store, STORE_META, true, &meta, NULL)) {
+                ops->put(
+                    &meta, STORE_AUDITS, key_audit(stream, desk->now_ns), buffer_bytes(&value));
+                (void)ops->commit(&meta, NULL);
+        }
+        buffer_deinit(&value);
+}
+
 static inline void desk_step_book(struct desk *desk, struct feed *feed)
 {
         feed->now_ns = desk->now_ns;
@@ -318,6 +336,8 @@ static inline void desk_step(struct desk *desk)
                 desk_symbol(desk);
         else if (dice == 1)
                 recorder_note_clock_step(desk->recorder, desk->now_ns, 12345);
+        else if (dice == 2)
+                desk_audit(desk);
         else if (dice < 60)
                 desk_step_orders(desk);
         else if (dice < 100)
@@ -407,7 +427,7 @@ static inline struct buffer list_store(struct store *store)
         uint32_t *days;
         size_t count;
         buffer_init(&out, RECORD_MAX);
-        for (enum store_table table = STORE_STREAMS; table <= STORE_SYMBOLS; table++) {
+        for (enum store_table table = STORE_STREAMS; table <= STORE_AUDITS; table++) {
                 if (table != STORE_SINKS)
                         list_table(store, STORE_META, table, &out);
         }

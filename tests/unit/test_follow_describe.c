@@ -107,6 +107,17 @@ static void each_record_is_told_in_its_fields(void **state)
         assert_described(STORE_EPOCHS, key_epoch(1, 4), buffer_bytes(&value), "-",
             "exchange='binance' symbol='BTCUSDT' kind='l2' epoch=4 cause='scale' position=12 "
             "receive_time=AT+5 price_digits=2 quantity_digits=8 feed='advanced' note='no trades'");
+        struct audit_record audit = {.time_ns = AT + 1,
+            .from_ns = AT - 9,
+            .to_ns = AT,
+            .score = 93,
+            .network = true,
+            .finding_total = 4};
+        buffer_clear(&value);
+        audit_write(&value, &audit);
+        assert_described(STORE_AUDITS, key_audit(3, AT + 1), buffer_bytes(&value), "-",
+            "exchange='coinbase' symbol='BTC-USD' kind='l3' time=AT+1 from_time=AT-9 to_time=AT+0 "
+            "score=93 findings=4 network=yes");
         buffer_deinit(&value);
         describer_deinit(&describer);
 }
@@ -155,8 +166,8 @@ static void a_mark_a_symbol_and_texts_are_told(void **state)
         assert_described(STORE_SYMBOLS, key_symbol(1, AT), buffer_bytes(&value), "-",
             "exchange='binance' symbol='BTCUSDT' base='BTC' quote='USDT' tick='0.010' "
             "lot='0.00001000' status='TRADING' trading=yes valid_from=AT+0");
-        assert_described(
-            STORE_NOTES, key_note(AT), BYTES("clock_step_ns=7"), "-", "text='clock_step_ns=7'");
+        assert_described(STORE_NOTES, key_note(AT), BYTES("clock_step_ns=7"), "-",
+            "clock_step_ns=7 text='clock_step_ns=7'");
         assert_described(STORE_INFO, key_note(1), BYTES("main"), "-", "text='main'");
         assert_described(STORE_TIMES, key_time(2, AT, 5), (struct bytes){0}, "-",
             "exchange='binance' symbol='ETHUSDT' kind='l2'");

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "logger/answer_text.h"
 #include "logger/app.h"
+#include "logger/notes.h"
 
 #define CONNECTIONS_MAX 256 /* more than all sites have */
 
@@ -36,6 +37,8 @@ struct capturing {
         struct asked *asked;
         size_t asked_count;
         struct buffer text;
+        int64_t second_ns; /* the next turn at which the owner commits what it recorded */
+        bool flush_due;    /* ... was that turn */
 };
 
 static struct capturing *capturing_of(struct network *network)
@@ -238,6 +241,20 @@ static void capturing_now(struct network *network, int64_t *ret_mono_ns, int64_t
         *ret_wall_ns = capturing->wall_ns;
 }
 
+/* As the note that is stored of it. */
+static int capturing_clock(struct network *network, struct clock_state *ret_state)
+{
+        struct capturing *capturing = capturing_of(network);
+        int code = capturing->inner->ops->clock(capturing->inner, ret_state);
+        if (code)
+                return code;
+        struct note_record note = note_of_clock(ret_state);
+        buffer_clear(&capturing->text);
+        note_write(&capturing->text, &note);
+        add(capturing, CAPTURE_LOOP, CAPTURE_CLOCK, 0, 0, buffer_bytes(&capturing->text));
+        return 0;
+}
+
 static uint32_t capturing_connect(struct network *network, const char *exchange,
     const struct feed_target *target, struct error *error)
 {
@@ -323,6 +340,9 @@ static int capturing_run(struct network *network)
 {
         struct capturing *capturing = capturing_of(network);
         input_end(capturing);
+        if (capturing->flush_due)
+                capture_flush(capturing->capture);
+        capturing->flush_due = false;
         int code = capturing->inner->ops->run(capturing->inner);
         settle_alive(capturing);
         return code;
@@ -343,13 +363,19 @@ static bool capturing_woken(struct network *network)
 static void capturing_note(
     struct network *network, enum capture_kind kind, int64_t number, struct bytes text)
 {
-        add(capturing_of(network), CAPTURE_LOOP, kind, 0, number, text);
+        struct capturing *capturing = capturing_of(network);
+        add(capturing, CAPTURE_LOOP, kind, 0, number, text);
+        if (kind != CAPTURE_TURN || capturing->mono_ns < capturing->second_ns)
+                return;
+        capturing->flush_due = true; /* with the store: what that has, a kill leaves here too */
+        capturing->second_ns = capturing->mono_ns + NS_PER_S;
 }
 
 const struct network_ops network_capturing = {.live = true,
     .open = capturing_open,
     .close = capturing_close,
     .now = capturing_now,
+    .clock = capturing_clock,
     .connect = capturing_connect,
     .send = capturing_send,
     .disconnect = capturing_disconnect,

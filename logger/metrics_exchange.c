@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "logger/app.h"
 #include "logger/metrics_parts.h"
 
@@ -146,6 +147,48 @@ static void write_states(struct exposition *out, const struct app *app)
         }
 }
 
+/* ---- how long events took to come ---- */
+
+static void begin_delay(
+    struct exposition *out, const char *suffix, const struct site *site, uint8_t kind)
+{
+        exposition_begin(out, suffix);
+        exposition_label(out, "exchange", site->venue->name);
+        exposition_label(out, "kind", stream_kind_name(kind));
+}
+
+static void write_delay(struct exposition *out, const struct site *site, uint8_t kind)
+{
+        const struct delay_histogram *delays = &site->delays[kind];
+        char bound[DECIMAL_TEXT_SIZE];
+        uint64_t count = 0;
+        for (unsigned i = 0; i <= DELAY_BOUNDS; i++) {
+                if (i < DELAY_BOUNDS)
+                        decimal_format(delay_bounds_ms[i], 3, false, bound);
+                count += delays->counts[i];
+                begin_delay(out, "_bucket", site, kind);
+                exposition_label(out, "le", i < DELAY_BOUNDS ? bound : "+Inf");
+                exposition_number(out, count);
+        }
+        begin_delay(out, "_sum", site, kind);
+        exposition_decimal(out, (int64_t)delays->sum.sum_us, 6);
+        begin_delay(out, "_count", site, kind);
+        exposition_number(out, count);
+}
+
+static void write_delays(struct exposition *out, const struct app *app)
+{
+        exposition_family(out, "oblogger_delay_seconds", HISTOGRAM,
+            "Of events: receipt by our clock less their time by the exchange's; early ones are in "
+            "the first bucket, and count as 0 in the sum.");
+        for (size_t i = 0; i < app->site_count; i++) {
+                for (uint8_t kind = 0; kind < KINDS; kind++) {
+                        if (app->sites[i].delays[kind].sum.count)
+                                write_delay(out, &app->sites[i], kind);
+                }
+        }
+}
+
 /* ---- REST ---- */
 
 static void write_weights(struct exposition *out, const struct app *app)
@@ -203,6 +246,7 @@ void metrics_exchanges(struct exposition *out, struct app *app)
         write_states(out, app);
         write_gaps(out, app);
         write_record_counters(out, app);
+        write_delays(out, app);
         write_weights(out, app);
         write_blocked(out, app);
         write_waiting(out, app);

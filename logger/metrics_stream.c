@@ -53,6 +53,24 @@ static void write_delay(struct exposition *out, const struct tracked *tracked)
         exposition_seconds(out, delay_ns);
 }
 
+static void write_delay_sum(struct exposition *out, const struct tracked *tracked)
+{
+        begin(out, tracked);
+        exposition_decimal(out, (int64_t)tracked->delays.sum.sum_us, 6);
+}
+
+static void write_delay_count(struct exposition *out, const struct tracked *tracked)
+{
+        begin(out, tracked);
+        exposition_number(out, tracked->delays.sum.count);
+}
+
+static void write_early(struct exposition *out, const struct tracked *tracked)
+{
+        begin(out, tracked);
+        exposition_number(out, tracked->delays.sum.early);
+}
+
 /* ---- of books alone ---- */
 
 static bool has_levels(const struct tracked *tracked)
@@ -104,6 +122,13 @@ static const struct {
     {"oblogger_last_event_delay_seconds", GAUGE,
         "Of the newest event: its receipt by our clock less its time by the exchange's.",
         write_delay},
+    {"oblogger_event_delay_seconds_total", COUNTER,
+        "Sum over all events: receipt by our clock less their time by the exchange's; early ones "
+        "count as 0.",
+        write_delay_sum},
+    {"oblogger_event_delays_total", COUNTER, "How many events are in that sum.", write_delay_count},
+    {"oblogger_early_events_total", COUNTER,
+        "Of them those received before their time, as the clocks go.", write_early},
     {"oblogger_book_levels", GAUGE, "Price levels of the book.", write_levels},
     {"oblogger_book_orders", GAUGE, "Orders of the book, where they are recorded.", write_orders},
     {"oblogger_best_price", GAUGE, "Best price of the book, in the quote currency.", write_best},

@@ -72,6 +72,12 @@ static void sockets_now(struct network *network, int64_t *ret_mono_ns, int64_t *
         *ret_wall_ns = clock_wall_ns();
 }
 
+static int sockets_clock(struct network *network, struct clock_state *ret_state)
+{
+        (void)network;
+        return clock_sync(ret_state);
+}
+
 static uint32_t sockets_connect(struct network *network, const char *exchange,
     const struct feed_target *target, struct error *error)
 {
@@ -115,6 +121,7 @@ const struct network_ops network_sockets = {.live = true,
     .open = sockets_open,
     .close = sockets_close,
     .now = sockets_now,
+    .clock = sockets_clock,
     .connect = sockets_connect,
     .send = sockets_send,
     .disconnect = sockets_disconnect,

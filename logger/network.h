@@ -6,6 +6,7 @@
 #ifndef LOGGER_NETWORK_H
 #define LOGGER_NETWORK_H
 
+#include "base/clock.h"
 #include "capture/capture.h"
 #include "venue/feed.h"
 #include "venue/rest.h"
@@ -33,6 +34,8 @@ struct network_ops {
             struct error *error);
         void (*close)(struct network *network);
         void (*now)(struct network *network, int64_t *ret_mono_ns, int64_t *ret_wall_ns);
+        /* What the system knows of the wall clock's truth, as clock_sync; NULL: nothing. */
+        int (*clock)(struct network *network, struct clock_state *ret_state);
         /* Of each that goes out, @exchange says whose it is. */
         uint32_t (*connect)(struct network *network, const char *exchange,
             const struct feed_target *target, struct error *error);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "logger/answer_text.h"
 #include "logger/commands.h"
+#include "logger/notes.h"
 
 #define NEVER_OPENS UINT32_C(0x40000000) /* connections that nobody made then */
 
@@ -76,10 +77,18 @@ static int line_next(struct error *error)
         return 1;
 }
 
-static bool comes_along(enum capture_kind kind)
+/* Its own first line, or the one that tells that it is missing. */
+static bool begins_run(const struct capture_line *line)
 {
-        return kind == CAPTURE_CONNECT || kind == CAPTURE_ANSWER || kind == CAPTURE_COMMAND ||
-            kind == CAPTURE_LOST;
+        return line->sequence == 1;
+}
+
+static bool comes_along(const struct capture_line *line)
+{
+        return !begins_run(line) &&
+            (line->kind == CAPTURE_CONNECT || line->kind == CAPTURE_ANSWER ||
+                line->kind == CAPTURE_COMMAND || line->kind == CAPTURE_CLOCK ||
+                line->kind == CAPTURE_LOST);
 }
 
 static void copy_text(struct buffer *to, struct bytes text)
@@ -114,7 +123,7 @@ static int gather(struct error *error)
         int more;
         replaying.gathered_count = 0;
         while ((more = line_next(error)) > 0) {
-                if (!comes_along(replaying.line.kind)) {
+                if (!comes_along(&replaying.line)) {
                         replaying.held = true;
                         return 0;
                 }
@@ -161,6 +170,19 @@ static void replay_now(struct network *network, int64_t *ret_mono_ns, int64_t *r
         (void)network;
         *ret_mono_ns = replaying.mono_ns;
         *ret_wall_ns = replaying.wall_ns;
+}
+
+static int replay_clock(struct network *network, struct clock_state *ret_state)
+{
+        const struct gathered *told = gathered_next(CAPTURE_CLOCK);
+        struct note_record note = {0};
+        (void)network;
+        if (told)
+                note_read(buffer_bytes(&told->text), &note);
+        if (note.kind != NOTE_CLOCK)
+                return ERR_NOT_FOUND;
+        *ret_state = clock_of_note(&note);
+        return 0;
 }
 
 static uint32_t replay_connect(struct network *network, const char *exchange,
@@ -304,6 +326,7 @@ static bool replay_woken(struct network *network)
 static const struct network_ops network_replaying = {.open = replay_open,
     .close = replay_close,
     .now = replay_now,
+    .clock = replay_clock,
     .connect = replay_connect,
     .send = replay_send,
     .disconnect = replay_disconnect,
@@ -410,13 +433,11 @@ static int take_settings(struct settings *settings, const char *text, struct err
         return code;
 }
 
-/* Its first two lines: the settings, and the changes to SYMBOLS. */
-static int begin_run(struct app *app, struct settings *settings, struct error *error)
+/* Its first two lines: the settings, and the changes to SYMBOLS. 1, or 0: they are missing. */
+static int take_beginning(struct settings *settings, struct error *error)
 {
         if (replaying.line.kind != CAPTURE_START)
-                return error_set(error, ERR_CORRUPT,
-                    "the capture: a run begins with a line of kind %c, not with its settings",
-                    replaying.line.kind);
+                return 0;
         replaying.mono_ns = replaying.line.mono_ns;
         replaying.wall_ns = replaying.line.wall_ns;
         const char *text = (const char *)replaying.line.text.data;
@@ -424,13 +445,30 @@ static int begin_run(struct app *app, struct settings *settings, struct error *e
         if (code)
                 return code;
         value_of(text, CAPTURE_UUID, replaying.uuid, sizeof(replaying.uuid));
-        if (line_next(error) <= 0 || replaying.line.kind != CAPTURE_RULES)
-                return error_set(
-                    error, ERR_CORRUPT, "the capture: a run without its changes to SYMBOLS");
+        int more = line_next(error);
+        if (more <= 0 || replaying.line.kind != CAPTURE_RULES) {
+                replaying.held = more > 0;
+                return more < 0 ? more : 0;
+        }
         copy_text(&replaying.rules, replaying.line.text);
         replaying.past = (struct network_past){
             .rules = (const char *)replaying.rules.data, .uuid = replaying.uuid};
-        return app_open(app, settings, &network_replaying, error);
+        return 1;
+}
+
+/* Nobody knows what it was told: nothing can be made of it. */
+static int skip_run(struct error *error)
+{
+        uint64_t lines = 0;
+        int more = 1;
+        while (more > 0 && (!begins_run(&replaying.line) || !lines)) {
+                lines++;
+                more = line_next(error);
+        }
+        replaying.held = more > 0;
+        replaying.stats.lost += lines;
+        log_error("the beginning of a run is missing: %" PRIu64 " lines are passed over", lines);
+        return more < 0 ? more : 0;
 }
 
 static void show_progress(void)
@@ -441,28 +479,44 @@ static void show_progress(void)
         log_status(line);
 }
 
-/* 1: another run follows. */
+/* Up to its end, or the next run's beginning. */
+static int replay_lines(struct app *app, bool *ret_in_order, struct error *error)
+{
+        int code = 0, more = 0;
+        while (!code && (more = line_next(error)) > 0) {
+                if (begins_run(&replaying.line)) {
+                        replaying.held = true;
+                        return 0;
+                }
+                if (replaying.stats.lines % 65536 == 0)
+                        show_progress();
+                if (replaying.line.kind == CAPTURE_END) {
+                        replaying.mono_ns = replaying.line.mono_ns;
+                        replaying.wall_ns = replaying.line.wall_ns;
+                        *ret_in_order = true;
+                        return 0;
+                }
+                code = replay_input(app, error);
+        }
+        return code ? code : more;
+}
+
 static int replay_run_of(struct settings *settings, struct error *error)
 {
         static struct app app;
         struct error close_error;
         bool in_order = false;
-        replaying.held = false;
-        int code = begin_run(&app, settings, error), more = 1;
-        while (!code && !in_order && (more = line_next(error)) > 0 &&
-            replaying.line.kind != CAPTURE_START) {
-                in_order = replaying.line.kind == CAPTURE_END;
-                if (replaying.stats.lines % 65536 == 0)
-                        show_progress();
-                if (!in_order)
-                        code = replay_input(&app, error);
-                replaying.mono_ns = in_order ? replaying.line.mono_ns : replaying.mono_ns;
-                replaying.wall_ns = in_order ? replaying.line.wall_ns : replaying.wall_ns;
-        }
-        replaying.held = !in_order && more > 0;
-        code = code ? code : more < 0 ? more : 0;
-        app.abandoned = !in_order;
+        int code = take_beginning(settings, error);
         replaying.stats.runs++;
+        if (code <= 0) {
+                replaying.stats.cut_runs++;
+                return code ? code : skip_run(error);
+        }
+        code = app_open(&app, settings, &network_replaying, error);
+        code = code ? code : replay_lines(&app, &in_order, error);
+        if (!in_order && app.recorder) /* what came is kept, though no turn came after it */
+                recorder_tick(app.recorder, replaying.wall_ns);
+        app.abandoned = !in_order;
         replaying.stats.cut_runs += !in_order;
         int close_code = app_close(&app, &close_error);
         if (!code && close_code)

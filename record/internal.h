@@ -42,6 +42,7 @@ struct recorder {
         struct record_stream *streams;
         uint32_t stream_count;
         uint32_t next_number;
+        int64_t last_note_ns; /* the newest remark's; 0: there is none */
         struct symbols symbols;
         bool suspended;
         struct encoder image_encoders[KINDS];

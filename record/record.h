@@ -14,6 +14,7 @@
 
 #include "book/book.h"
 #include "codec/meta.h"
+#include "codec/note.h"
 #include "record/latency.h"
 #include "store/store.h"
 
@@ -69,7 +70,10 @@ void recorder_abandon(struct recorder *recorder);
 /* Hand over what has come. To be called about every second with the wall clock's time. */
 void recorder_tick(struct recorder *recorder, int64_t now_ns);
 
-/* Store a remark: the wall clock was seen to step by @step_ns. */
+/* Store a remark of now, or just after the one before: no two have the same time. */
+void recorder_note(struct recorder *recorder, int64_t now_ns, const struct note_record *note);
+
+/* The wall clock was seen to step by @step_ns. */
 void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t step_ns);
 
 /* What the exchange says of a symbol now. It is stored if it differs in anything but its time from
@@ -151,6 +155,8 @@ int64_t record_last_id(const struct record_stream *stream);
 bool record_has_book(const struct record_stream *stream);
 const struct book *record_book(const struct record_stream *stream);
 const struct scale *record_scale(const struct record_stream *stream);
+/* By which the store knows it. */
+uint32_t record_number(const struct record_stream *stream);
 /* First and last id of the headless events that an image can bridge to, or false: there are none.
  */
 bool record_run_ids(

@@ -425,12 +425,24 @@ void recorder_tick(struct recorder *recorder, int64_t now_ns)
                 recorder_suspend(recorder, waiting);
 }
 
+/* Many come at once; where the clock was set back by more they stand by its new time. */
+void recorder_note(struct recorder *recorder, int64_t now_ns, const struct note_record *note)
+{
+        struct buffer text;
+        int64_t last_ns = recorder->last_note_ns;
+        int64_t at_ns = now_ns <= last_ns && now_ns > last_ns - NS_PER_S ? last_ns + 1 : now_ns;
+        buffer_init(&text, NOTE_SIZE);
+        note_write(&text, note);
+        batch_put(
+            recorder->batch, day_of_time(at_ns), STORE_NOTES, key_note(at_ns), buffer_bytes(&text));
+        buffer_deinit(&text);
+        recorder->last_note_ns = at_ns;
+}
+
 void recorder_note_clock_step(struct recorder *recorder, int64_t now_ns, int64_t step_ns)
 {
-        char text[64];
-        int size = snprintf(text, sizeof(text), "clock_step_ns=%lld", (long long)step_ns);
-        batch_put(recorder->batch, day_of_time(now_ns), STORE_NOTES, key_note(now_ns),
-            (struct bytes){(const uint8_t *)text, (size_t)size});
+        struct note_record note = {.kind = NOTE_CLOCK_STEP, .step_ns = step_ns};
+        recorder_note(recorder, now_ns, &note);
         for (struct record_stream *stream = recorder->streams; stream; stream = stream->next)
                 stream->stepped = true;
 }
@@ -528,6 +540,11 @@ const struct book *record_book(const struct record_stream *stream)
 const struct scale *record_scale(const struct record_stream *stream)
 {
         return &stream->scale;
+}
+
+uint32_t record_number(const struct record_stream *stream)
+{
+        return stream->past->number;
 }
 
 const struct gap_record *record_last_gap(const struct record_stream *stream)

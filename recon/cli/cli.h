@@ -142,6 +142,7 @@ int command_replay(struct cli *cli);
 int command_trades(struct cli *cli);
 int command_sample(struct cli *cli);
 int command_symbols(struct cli *cli);
+int command_notes(struct cli *cli);
 int command_archive(struct cli *cli);
 int command_prune(struct cli *cli);
 int command_backup(struct cli *cli);

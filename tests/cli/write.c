@@ -14,7 +14,8 @@
  *   trade id time receive side price size first last
  *   gap cause receive
  *   tick now
- *   many count begin */
+ *   many count begin
+ *   note at text (the rest of the line) */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,12 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "record/record.h"
+#include "store/layout.h"
 
 #define RESTS_MAX 8192
 
 struct writer {
+        struct store *store;
         struct recorder *recorder;
         struct record_stream *stream;
         struct scale scale;
@@ -210,6 +213,22 @@ static void write_many(struct writer *writer, const char *line)
         }
 }
 
+/* As bytes, beside the recorder: what it would not write too. */
+static void write_note(struct writer *writer, const char *line)
+{
+        struct store_txn txn;
+        struct error error = {0};
+        int64_t at_ns = number(line, "at");
+        const char *text = strstr(line, " text=");
+        if (!text || store_lmdb.begin(writer->store, day_of_time(at_ns), true, &txn, &error))
+                fail(line, error.text);
+        text += strlen(" text=");
+        store_lmdb.put(&txn, STORE_NOTES, key_note(at_ns),
+            (struct bytes){(const uint8_t *)text, strlen(text)});
+        if (store_lmdb.commit(&txn, &error))
+                fail(line, error.text);
+}
+
 static void take_line(struct writer *writer, const char *line)
 {
         size_t size = strcspn(line, " ");
@@ -230,6 +249,8 @@ static void take_line(struct writer *writer, const char *line)
                 recorder_tick(writer->recorder, number(line, "now"));
         else if (!strncmp(line, "many", size))
                 write_many(writer, line);
+        else if (!strncmp(line, "note", size))
+                write_note(writer, line);
         else
                 fail("no such word", line);
 }
@@ -239,15 +260,14 @@ int main(int argc, char **argv)
         static struct writer writer;
         struct store_options options = {.mode = STORE_WRITE};
         struct record_options record = record_defaults;
-        struct store *store;
         struct error error = {0};
         char line[1024];
         if (argc != 2)
                 fail("usage", "obwrite STORE");
         options.path = argv[1];
         record.without_thread = true;
-        if (store_lmdb.open(&store, &options, &error) ||
-            recorder_open(&writer.recorder, store, &record, &error))
+        if (store_lmdb.open(&writer.store, &options, &error) ||
+            recorder_open(&writer.recorder, writer.store, &record, &error))
                 fail(argv[1], error.text);
         while (fgets(line, sizeof(line), stdin)) {
                 line[strcspn(line, "\n")] = '\0';
@@ -255,6 +275,6 @@ int main(int argc, char **argv)
         }
         if (recorder_close(writer.recorder, writer.now_ns, NS_PER_S, &error))
                 fail(argv[1], error.text);
-        store_lmdb.close(store);
+        store_lmdb.close(writer.store);
         return 0;
 }

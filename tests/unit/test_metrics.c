@@ -192,6 +192,34 @@ static void a_live_book_tells_its_state(void **state)
         world_end(&world);
 }
 
+#define DELAY(le) "oblogger_delay_seconds_bucket{exchange=\"binance\",kind=\"l2\",le=\"" le "\"} "
+
+static void delays_from_the_exchange_are_summed_up(void **state)
+{
+        (void)state;
+        static const int64_t delays_us[] = {-5, 1000, 1001, 70000000};
+        struct world world;
+        world_begin(&world, "delays", 0);
+        struct tracked *book = world_fill(&world);
+        assert_null(strstr(world_write(&world), "oblogger_delay_seconds_"));
+        for (size_t i = 0; i < 4; i++)
+                delay_count(
+                    &book->delays, &book->site->delays[KIND_L2], T0 - delays_us[i] * NS_PER_US, T0);
+        const char *text = world_write(&world);
+        assert_line(text, "oblogger_event_delay_seconds_total" BOOK "70.002001");
+        assert_line(text, "oblogger_event_delays_total" BOOK "4");
+        assert_line(text, "oblogger_early_events_total" BOOK "1");
+        assert_line(text, DELAY("0") "1");
+        assert_line(text, DELAY("0.001") "2");
+        assert_line(text, DELAY("0.002") "3");
+        assert_line(text, DELAY("60") "3");
+        assert_line(text, DELAY("+Inf") "4");
+        assert_line(text, "oblogger_delay_seconds_sum{exchange=\"binance\",kind=\"l2\"} 70.002001");
+        assert_line(text, "oblogger_delay_seconds_count{exchange=\"binance\",kind=\"l2\"} 4");
+        assert_null(strstr(text, "oblogger_delay_seconds_sum{exchange=\"coinbase\""));
+        world_end(&world);
+}
+
 static void a_gap_is_counted_by_its_cause_and_stays_counted(void **state)
 {
         (void)state;
@@ -683,6 +711,7 @@ int main(void)
             cmocka_unit_test(every_line_follows_the_format),
             cmocka_unit_test(label_values_are_escaped),
             cmocka_unit_test(a_live_book_tells_its_state),
+            cmocka_unit_test(delays_from_the_exchange_are_summed_up),
             cmocka_unit_test(a_gap_is_counted_by_its_cause_and_stays_counted),
             cmocka_unit_test(a_correction_is_counted_with_its_levels),
             cmocka_unit_test(an_event_counts_once),

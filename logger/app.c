@@ -11,6 +11,7 @@
 #include "logger/doors.h"
 #include "logger/gaps.h"
 #include "logger/keep.h"
+#include "logger/notes.h"
 #include "logger/service.h"
 #include "ship/legacy.h"
 #include "ship/ship.h"
@@ -262,9 +263,11 @@ int app_open(struct app *app, struct settings *settings, const struct network_op
                 code = open_store(app, error);
         if (!code)
                 code = doors_open(app, error);
-        if (!code)
-                note_start(app);
-        return code;
+        if (code)
+                return code;
+        app->started = true;
+        note_start(app);
+        return 0;
 }
 
 /* The monotonic clock drives all timers; a step of the wall clock is told and stored. */
@@ -302,6 +305,11 @@ static void note_alive(struct app *app, struct tracked *tracked)
 static bool all_refused(const struct app *app)
 {
         size_t count = 0;
+        for (size_t i = 0; i < app->rules.count; i++) {
+                const struct rule *rule = &app->rules.list[i];
+                if (rule->wanted && (rule->changed || rule_is_pattern(rule)))
+                        return false; /* more may come, or somebody is there who adds */
+        }
         for (size_t i = 0; i < app->site_count; i++) {
                 for (const struct tracked *tracked = app->sites[i].tracked; tracked;
                      tracked = tracked->next) {
@@ -374,6 +382,7 @@ static void second_turn(struct app *app)
                 }
         }
         symbols_plan_refresh(app);
+        notes_second(app);
         recorder_tick(app->recorder, app->wall_ns);
         service_second(app);
         if (!settings_bool(app->settings, "AS_SERVICE"))
@@ -423,10 +432,13 @@ int app_close(struct app *app, struct error *error)
         doors_close(app);
         if (app->network) {
                 app_look_at_clock(app);
-                app_note(app, CAPTURE_END, 0, (struct bytes){NULL, 0});
+                if (app->started)
+                        app_note(app, CAPTURE_END, 0, (struct bytes){NULL, 0});
                 app->network->ops->close(app->network);
         }
         keeper_close(app->keeper);
+        if (app->recorder && !app->abandoned)
+                notes_end_all(app);
         if (app->recorder && app->abandoned)
                 recorder_abandon(app->recorder);
         else if (app->recorder)

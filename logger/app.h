@@ -9,6 +9,7 @@
 #include "book/numbers.h"
 #include "logger/network.h"
 #include "logger/rules.h"
+#include "record/delay.h"
 #include "record/record.h"
 #include "venue/budget.h"
 #include "venue/link.h"
@@ -61,6 +62,7 @@ struct tracked {
         uint64_t gaps_listed;  /* of the record's, see gaps.c */
         int64_t last_event_ns; /* of the newest event; 0: none came yet */
         int64_t last_receive_ns, last_id;
+        struct delays delays;  /* of what was recorded */
         int64_t live_since_ns; /* wall clock; 0: it is not live */
         bool asked;            /* the exchange was asked what the symbol is */
         bool refused;
@@ -109,6 +111,7 @@ struct site {
         uint64_t listings;  /* answers to that */
         uint64_t messages, message_bytes, bad_messages;
         uint64_t connects, connect_failures, disconnects;
+        struct delay_histogram delays[KINDS];
 };
 
 enum request_kind {
@@ -133,6 +136,12 @@ struct request {
         int64_t later_mono_ns; /* not to be asked before; 0: at once */
 };
 
+/* Monotonic times; 0: not yet. */
+struct noted_clock {
+        int64_t looked_ns, noted_ns;
+        bool synchronized; /* as noted last */
+};
+
 struct app {
         struct settings *settings;
         struct store *store;
@@ -150,6 +159,7 @@ struct app {
         size_t request_count;
         struct rules rules; /* which symbols are wanted */
         char rules_path[4096];
+        bool rules_changed;             /* what the store keeps of them is not what they are */
         struct control_server *control; /* NULL: no door is open */
         struct commands *commands;
         struct gap_list *gaps;
@@ -166,10 +176,13 @@ struct app {
         int64_t clock_offset_ns; /* ... when last looked */
         int64_t turn_ns;         /* the next turn */
         int64_t second_ns;       /* the next turn of the second */
+        struct noted_clock noted_clock;
+        int64_t noted_hour; /* of the wall clock, since 1970 */
         uint64_t messages, message_bytes, bad_messages, other_messages, clock_steps;
         uint64_t shown_messages, seeds;
         bool failed;       /* nothing is left to do */
         bool stop_wanted;  /* somebody who may said so */
+        bool started;      /* all of it is open */
         bool abandoned;    /* to be closed as if it had been killed */
         struct disk *disk; /* NULL: nobody looks at it */
 };

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define ROW_KEPT (1u << 20)
 #define ROW_SIZE (48u << 20) /* the largest book of orders has 1,000,000 rows of 90 bytes */
 
 struct commands {
@@ -43,6 +44,8 @@ static bool answer(struct command *command, bool last)
 {
         struct commands *commands = command->app->commands;
         struct buffer *row = &commands->row;
+        if (!command->id)
+                return true;
         return commands->answer_cb(command->id, (char *)row->data, row->size, last, commands->user);
 }
 
@@ -69,6 +72,10 @@ void command_fail(struct command *command, int code, const char *format, ...)
 static void answer_end(struct command *command)
 {
         struct buffer *row = command_row_plain(command);
+        if (row->capacity > ROW_KEPT) { /* a whole book was told */
+                buffer_deinit(row);
+                buffer_init(row, ROW_SIZE);
+        }
         buffer_printf(row, "{\"end\":%d", command->code);
         if (command->code) {
                 text_make_printable(command->text);
@@ -190,11 +197,12 @@ static void command_terminate(struct command *command, struct json_value request
 static void reconnect_site(struct command *command, struct site *site)
 {
         size_t count = 0;
-        for (size_t i = 0; i < site->link_count; i++) {
-                uint32_t number = link_open_number(site->links[i], 0);
+        for (size_t i = 0; i < 2 * site->link_count; i++) { /* both lines, where there are two */
+                struct link *link = site->links[i / 2];
+                uint32_t number = link_open_number(link, (int)(i % 2));
                 if (!number)
                         continue;
-                link_shutdown(site->links[i], number);
+                link_shutdown(link, number);
                 count++;
         }
         buffer_printf(command_row_plain(command), "{\"exchange\":\"%s\",\"connections\":%zu}",
@@ -280,16 +288,41 @@ void commands_request(struct app *app, uint64_t id, const char *line, size_t siz
         }
 }
 
+void command_leave(struct command *command)
+{
+        if (!command->lasting) {
+                command->tick = NULL;
+                return;
+        }
+        answer_end(command);
+        command->id = 0;
+}
+
 void commands_gone(struct app *app, uint64_t id)
 {
         for (struct command **at = &app->commands->list; *at; at = &(*at)->next) {
                 struct command *command = *at;
                 if (command->id != id)
                         continue;
+                if (command->lasting) {
+                        command->id = 0;
+                        return;
+                }
                 *at = command->next;
                 command_free(command);
                 return;
         }
+}
+
+/* Once for all that changed in a turn: it waits for the disk. */
+static void save_changes(struct app *app)
+{
+        struct error error;
+        if (!app->rules_changed)
+                return;
+        app->rules_changed = false;
+        if (!app_past(app) && rules_save(&app->rules, app->rules_path, &error))
+                log_error("%s", error.text);
 }
 
 void commands_tick(struct app *app)
@@ -305,6 +338,7 @@ void commands_tick(struct app *app)
                 answer_end(command);
                 command_free(command);
         }
+        save_changes(app);
 }
 
 void commands_open(struct app *app, command_answer_cb answer_cb, void *user)
@@ -319,8 +353,11 @@ void commands_close(struct app *app)
 {
         if (!app->commands)
                 return;
-        while (app->commands->list)
-                commands_gone(app, app->commands->list->id);
+        while (app->commands->list) {
+                struct command *command = app->commands->list;
+                app->commands->list = command->next;
+                command_free(command);
+        }
         buffer_deinit(&app->commands->row);
         free(app->commands);
         app->commands = NULL;

@@ -14,7 +14,8 @@ typedef bool (*command_answer_cb)(
 void commands_open(struct app *app, command_answer_cb answer_cb, void *user);
 /* @line: JSON_PADDING bytes follow it. */
 void commands_request(struct app *app, uint64_t id, const char *line, size_t size);
-/* Nobody waits for the answer to @id any more. What it began goes on. */
+/* Nobody waits for the answer to @id any more. What it began goes on; what it added and is refused
+ * later is forgotten all the same. */
 void commands_gone(struct app *app, uint64_t id);
 void commands_tick(struct app *app);
 void commands_close(struct app *app);
@@ -36,8 +37,9 @@ struct awaited {
 struct command {
         struct command *next;
         struct app *app;
-        uint64_t id;
+        uint64_t id;                           /* 0: nobody waits for it any more */
         void (*tick)(struct command *command); /* NULL: it has ended */
+        bool lasting;                          /* it goes on when nobody waits */
         int64_t since_ns, news_ns;             /* monotonic */
         struct awaited *awaited;
         size_t awaited_count;
@@ -57,6 +59,8 @@ bool command_row(struct command *command);
 /* Remember what went wrong; the first of the worst is told at the end. */
 void command_fail(struct command *command, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Tell the end now; a lasting one goes on without anybody who waits. */
+void command_leave(struct command *command);
 struct awaited *command_await(struct command *command, struct site *site, const char *symbol);
 
 /* Members of the request. false: it is not there, or no text; the command has failed then. */

@@ -110,7 +110,7 @@ static void give_up(struct command *command)
                 fail_symbol(command, site->venue, awaited->symbol,
                     tracked ? tracked_state(tracked) : "asking", why);
         }
-        command->tick = NULL;
+        command_leave(command);
 }
 
 /* Ask @done_one of each that is left, and end when none is. It may add more. */
@@ -133,7 +133,7 @@ static void await_all(
         command->waiting = waiting;
         if (!left)
                 command->tick = NULL;
-        else if (command->app->mono_ns - command->news_ns > COMMAND_PATIENCE_NS)
+        else if (command->id && command->app->mono_ns - command->news_ns > COMMAND_PATIENCE_NS)
                 give_up(command);
 }
 
@@ -156,7 +156,7 @@ static void forget_refused(struct command *command, const struct awaited *awaite
         snprintf(rule.symbol, sizeof(rule.symbol), "%s", awaited->symbol);
         symbol_drop(awaited->site, awaited->symbol);
         if (!rules_add(&command->app->rules, &rule, &error))
-                save_rules(command);
+                command->app->rules_changed = true;
 }
 
 static bool symbol_done(struct command *command, struct awaited *awaited)
@@ -227,13 +227,20 @@ static void add_one(struct command *command, struct rule *rule)
         const struct rule *before = rules_decide(&app->rules, rule->venue, rule->symbol);
         bool pattern = rule_is_pattern(rule), new_rule = !before || !before->wanted;
         rule->changed = true;
-        if (!site || (!pattern && begin_symbol(site, rule->symbol, &error)) ||
-            rules_add(&app->rules, rule, &error)) {
+        bool there = site && symbol_book(site, rule->symbol);
+        if (!site || (!pattern && begin_symbol(site, rule->symbol, &error))) {
+                fail_symbol(command, rule->venue, rule->symbol, "refused", error.text);
+                return;
+        }
+        if (rules_add(&app->rules, rule, &error)) {
+                if (!pattern && !there)
+                        symbol_drop(site, rule->symbol);
                 fail_symbol(command, rule->venue, rule->symbol, "refused", error.text);
                 return;
         }
         struct awaited *awaited = command_await(command, site, rule->symbol);
         awaited->new_rule = new_rule && !pattern;
+        command->lasting |= awaited->new_rule;
         awaited->listings = site->listings;
 }
 
@@ -362,7 +369,10 @@ static void ask_image(struct command *command, struct tracked *tracked)
                     "with L3_IDS=off its book is never compared with an image");
                 return;
         }
-        session_refresh_soon(&tracked->session, command->app->mono_ns);
+        if (tracked->session.sync == SYNC_SNAPSHOT) /* the stream brings it, if asked for anew */
+                connections_resubscribe(tracked, tracked->session.primary);
+        else
+                session_refresh_soon(&tracked->session, command->app->mono_ns);
         command_await(command, site, tracked->symbol)->images = tracked->images;
 }
 

@@ -69,6 +69,8 @@ void connections_leave(struct tracked *tracked)
 
 void connections_resubscribe(struct tracked *tracked, uint32_t connection)
 {
+        if (!tracked->link) /* it is leaving */
+                return;
         if (connection)
                 link_resubscribe_on(tracked->link, tracked->member, connection);
         else

@@ -121,8 +121,8 @@ int doors_open(struct app *app, struct error *error)
         options.socket_path = socket_path(app->settings, path, sizeof(path));
         options.user = app;
         if (!options.key)
-                log_info("MANAGER_AUTHKEY is not set: no port is opened for obmanage, its socket "
-                         "serves");
+                log_info(
+                    "without MANAGER_AUTHKEY no port is opened for obmanage, its socket serves");
         if (options.pages_port &&
             disk_open(&app->disk, settings_text(app->settings, "STORE"), error))
                 return error->code;

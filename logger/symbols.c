@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "logger/app.h"
 #include "logger/gaps.h"
+#include "logger/notes.h"
 
 #define KEY_PATIENCE_NS (600 * NS_PER_S) /* a key that worked may work again */
 #define REFRESH_SHARE 5                  /* re-images take at most a fifth of the REST budget */
@@ -130,6 +131,7 @@ static void stream_drop(struct tracked *tracked)
                 link_remove(tracked->link, tracked->member);
         requests_forget(tracked);
         gaps_forget(tracked);
+        notes_end(tracked);
         if (tracked->stream)
                 record_stream_close(tracked->stream, site->app->wall_ns, true);
         by_name_remove(site, tracked);
@@ -271,13 +273,15 @@ void symbol_listed(struct site *site, const struct symbol_info *info)
 {
         struct app *app = site->app;
         struct error error;
-        if (symbol_book(site, info->symbol)) {
+        const struct tracked *book = symbol_book(site, info->symbol);
+        const struct rule *rule = rules_decide(&app->rules, site->venue, info->symbol);
+        bool begins = info->trading && rule && rule->wanted && (!book || book->refused);
+        if (!begins) {
                 symbol_told(site, info);
                 return;
         }
-        const struct rule *rule = rules_decide(&app->rules, site->venue, info->symbol);
-        if (!info->trading || !rule || !rule->wanted)
-                return;
+        if (book) /* it was refused, and is traded again */
+                symbol_drop(site, info->symbol);
         log_info("%s:%s: listed, and matched by %s", site->venue->name, info->symbol, rule->symbol);
         if (symbol_add(site, info->symbol, &error))
                 log_error("%s", error.text);

@@ -104,14 +104,24 @@ static const struct event *named_event(
         return copy;
 }
 
+/* Recorded, or kept until it is. */
+static void count_delay(const struct context *context)
+{
+        struct tracked *tracked = context->tracked;
+        delay_count(&tracked->delays, &tracked->site->delays[tracked->kind],
+            context->event->event_time_ns, context->event->receive_time_ns);
+}
+
 static void apply_event(struct context *context)
 {
         struct tracked *tracked = context->tracked;
         struct event copy;
         struct order_message message;
         int code = record_event(tracked->stream, named_event(context, &copy, &message));
-        if (!code)
+        if (!code) {
+                count_delay(context);
                 return;
+        }
         if (code == ERR_FULL)
                 log_error("%s: the book exceeds %u levels a side or %u orders, it is fetched anew",
                     tracked->name, LIMIT_BOOK_LEVELS, LIMIT_BOOK_ORDERS);
@@ -138,6 +148,7 @@ static void keep_event(struct context *context, bool new_run)
         int64_t first, last;
         struct event copy;
         struct order_message message;
+        count_delay(context);
         new_run = forget_numbers(tracked, new_run);
         record_headless(tracked->stream, named_event(context, &copy, &message), new_run);
         if (record_run_ids(tracked->stream, &first, &last))
@@ -217,6 +228,7 @@ static void use_image(struct context *context)
         struct image image;
         int64_t first, last;
         int code = record_image(tracked->stream, image_in_hand(context, &image));
+        tracked->images += !code;
         forget_image(tracked);
         if (tracked->shallow)
                 session_refresh_soon(

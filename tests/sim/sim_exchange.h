@@ -43,6 +43,7 @@ static struct {
         size_t symbols; /* that it lists */
         int64_t ids[EXCHANGE_SYMBOLS], trade_ids[EXCHANGE_SYMBOLS];
         bool quiet; /* no events */
+        bool deaf;  /* REST answers with an error */
         struct exchange_connection connections[EXCHANGE_CONNECTIONS];
         uint32_t next_number;
         struct rest_answer answers[EXCHANGE_ANSWERS];
@@ -208,7 +209,9 @@ static int exchange_get(
         (void)network;
         (void)name;
         (void)headers;
-        if (strstr(url, "/exchangeInfo"))
+        if (exchange.deaf)
+                answer->status = 503;
+        else if (strstr(url, "/exchangeInfo"))
                 answer_info(answer, url);
         else
                 answer_depth(answer, url);

@@ -163,6 +163,60 @@ static void the_one_asking_may_go(void **state)
         sim_end();
 }
 
+/* ... but what the exchange refuses is not wanted any more, and does not end the logger. */
+static void what_is_refused_to_one_who_went_is_forgotten(void **state)
+{
+        char line[] = "{\"command\":\"add\",\"symbols\":[\"NOSUCH\"]}"
+                      "                                                                    ";
+        (void)state;
+        sim_begin(3, "");
+        commands_request(&sim_app, 9, line, strlen(line));
+        commands_gone(&sim_app, 9);
+        sim_run(10 * NS_PER_S);
+        assert_false(sim_app.failed);
+        assert_int_equal(sim_app.rules.count, 0);
+        assert_int_equal(sim_app.sites[0].tracked_count, 0);
+        sim_close();
+        sim_open();
+        sim_run(5 * NS_PER_S);
+        assert_int_equal(sim_app.site_count, 0);
+        sim_end();
+}
+
+/* Nothing is listed, or answered, for over a minute: who asked is told, and it goes on. */
+static void who_waits_too_long_is_told_and_it_goes_on(void **state)
+{
+        (void)state;
+        sim_begin(3, "S0");
+        sim_run(5 * NS_PER_S);
+        exchange.deaf = true;
+        const char *rows = sim_ask("{\"command\":\"add\",\"symbols\":[\"S1\"]}", 2 * MINUTE_NS);
+        assert_int_equal(reply.code, 1);
+        assert_non_null(strstr(rows, "\"S1\",\"state\":\"asking\",\"error\":\"no news for 60 s"));
+        exchange.deaf = false;
+        sim_run(2 * MINUTE_NS);
+        sim_check_book(1);
+        sim_end();
+}
+
+static void a_lost_book_is_resyncing(void **state)
+{
+        (void)state;
+        sim_begin(2, "S0");
+        sim_run(5 * NS_PER_S);
+        assert_string_equal(tracked_state(symbol_book(&sim_app.sites[0], "S0")), "live");
+        exchange.deaf = true;
+        exchange.ids[0] += 10; /* events are missing */
+        sim_run(2 * NS_PER_S);
+        assert_string_equal(tracked_state(symbol_book(&sim_app.sites[0], "S0")), "resyncing");
+        exchange.deaf = false;
+        sim_run(2 * MINUTE_NS);
+        sim_check_book(0);
+        sim_ask("{\"command\":\"gaps\"}", NS_PER_S);
+        assert_non_null(strstr((char *)reply.rows.data, "\"cause\":\"sequence\""));
+        sim_end();
+}
+
 static void a_snapshot_is_told_when_it_was_compared(void **state)
 {
         (void)state;
@@ -240,6 +294,9 @@ int main(void)
             cmocka_unit_test(a_pattern_follows_what_is_listed),
             cmocka_unit_test(it_may_go_at_any_moment),
             cmocka_unit_test(the_one_asking_may_go),
+            cmocka_unit_test(what_is_refused_to_one_who_went_is_forgotten),
+            cmocka_unit_test(who_waits_too_long_is_told_and_it_goes_on),
+            cmocka_unit_test(a_lost_book_is_resyncing),
             cmocka_unit_test(a_snapshot_is_told_when_it_was_compared),
             cmocka_unit_test(a_reconnect_loses_nothing),
             cmocka_unit_test(two_hundred_at_once_use_the_budget_and_no_more),

@@ -149,6 +149,20 @@ def test_snapshot_reconnect_loglevel_terminate(lab, logger):
     assert harness.rows(logger.store, "coverage", "ZILUSDT", "--kind", "l2")[0]["gaps"] == []
 
 
+def test_a_snapshot_of_a_book_without_ids(tmp_path):
+    lab = Lab(tmp_path, ["level2"], "--loop", "50", "--expect", "1", speed="5")
+    logger = Logger(tmp_path, lab, ["coinbase:SKL-USD"], tmp_path / "store")
+    try:
+        logger.wait_text("coinbase:SKL-USD: live")
+        compared = manage.ask(manage.socket_of(logger), "snapshot", "coinbase:SKL-USD", seconds=20)
+        assert [(row["symbol"], row["state"]) for row in compared] == [("SKL-USD", "live")]
+        assert manage.ask(manage.socket_of(logger), "gaps") == []
+        stop(logger)
+    finally:
+        logger.kill()
+        lab.end()
+
+
 def test_without_symbols_it_waits_for_the_first(tmp_path, lab):
     logger = Logger(tmp_path, lab, [], tmp_path / "store")
     socket = manage.socket_of(logger)

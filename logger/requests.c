@@ -169,10 +169,20 @@ void request_resolve(struct site *site)
         site->app->network->ops->resolve(site->app->network, id, target.host);
 }
 
+/* So many books wait for an image, or will. */
+static size_t books_missing(const struct site *site)
+{
+        size_t count = 0;
+        for (const struct tracked *tracked = site->tracked; tracked; tracked = tracked->next)
+                count += tracked->kind != KIND_TRADES && !tracked->refused &&
+                    !(tracked->stream && record_has_book(tracked->stream));
+        return count;
+}
+
 static uint32_t image_limit(struct tracked *tracked, enum fetch_purpose purpose)
 {
         struct app *app = tracked->site->app;
-        bool many = budget_waiting(&tracked->site->budget, BUDGET_FIRST) > FIRST_IMAGES_DEEP;
+        bool many = books_missing(tracked->site) > FIRST_IMAGES_DEEP;
         if (purpose == FETCH_PROBE)
                 return PROBE_LIMIT;
         if (purpose == FETCH_REFRESH)

@@ -22,6 +22,7 @@ enum capture_kind {
         CAPTURE_END = 'E',     /* it ended in order */
         CAPTURE_TURN = 't',    /* a turn of the loop */
         CAPTURE_COMMAND = 'c', /* text: a line of obmanage, taken in that turn */
+        CAPTURE_SETTING = 'g', /* text: NAME=value, taken over in that turn by a reload */
         CAPTURE_CLOCK = 'n',   /* text: what the system knew of the clock in that turn */
         CAPTURE_CONNECT = 'k', /* a connection was begun: its number, or 0 */
         CAPTURE_OPEN = 'o',    /* connection */

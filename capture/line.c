@@ -20,6 +20,7 @@ static const struct fields kinds[128] = {
     [CAPTURE_END] = {.known = true},
     [CAPTURE_TURN] = {.known = true},
     [CAPTURE_COMMAND] = {.known = true, .text = true},
+    [CAPTURE_SETTING] = {.known = true, .text = true},
     [CAPTURE_CLOCK] = {.known = true, .text = true},
     [CAPTURE_CONNECT] = {.known = true, .connection = true},
     [CAPTURE_OPEN] = {.known = true, .connection = true},

@@ -68,7 +68,8 @@ static const struct program_spec program = {
     .setting_count = sizeof(setting_names) / sizeof(setting_names[0]),
     .exits = "  0  stopped in order\n"
              "  1  failed\n"
-             "  2  wrong usage or a wrong setting\n",
+             "  2  wrong usage or a wrong setting\n"
+             "  3  the store is made, but lines of the raw capture are missing\n",
 };
 
 /* libmongoc makes a file of counters for others as it is loaded. Nobody reads it, and where a kill
@@ -150,7 +151,8 @@ static int run(struct settings *settings, const char *env_file, struct error *er
         return code ? code : close_code;
 }
 
-static int run_rederive(struct settings *settings, const char *folder, struct error *error)
+static int run_rederive(
+    struct settings *settings, const char *folder, bool *ret_incomplete, struct error *error)
 {
         struct rederive_stats stats;
         int code = rederive(settings, folder, &stats, error);
@@ -158,8 +160,12 @@ static int run_rederive(struct settings *settings, const char *folder, struct er
         if (code)
                 return code;
         log_info("%s: %" PRIu64 " runs, %" PRIu64 " that did not end in order; %" PRIu64
-                 " lines, %" PRIu64 " missing; %" PRIu64 " answers that this version asks not for",
-            folder, stats.runs, stats.cut_runs, stats.lines, stats.lost, stats.unasked);
+                 " lines, %" PRIu64 " missing; %" PRIu64
+                 " answers that this version asks not for; %" PRIu64
+                 " lines of connections that nobody has",
+            folder, stats.runs, stats.cut_runs, stats.lines, stats.lost, stats.unasked,
+            stats.unknown);
+        *ret_incomplete = stats.lost || stats.unknown;
         return 0;
 }
 
@@ -191,13 +197,14 @@ int main(int argc, char **argv)
                 in_journal = service_log_to_journal("oblogger");
         catch_signals();
         const char *folder = options_value(&options, "--rederive");
+        bool incomplete = false;
         int code = check ? app_check(settings, &error)
-            : folder     ? run_rederive(settings, folder, &error)
+            : folder     ? run_rederive(settings, folder, &incomplete, &error)
                          : run(settings, env_file, &error);
         if (!code && check)
                 printf("the settings are valid\n");
         settings_free(settings);
-        int result = code ? fail(&error) : 0;
+        int result = code ? fail(&error) : incomplete ? 3 : 0;
         if (app.left_behind) { /* no exit handler takes away what that thread uses */
                 fflush(NULL);
                 _exit(result);

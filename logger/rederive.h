@@ -9,6 +9,7 @@ struct rederive_stats {
         uint64_t runs, cut_runs; /* ... that did not end in order */
         uint64_t lines, bytes, lost;
         uint64_t unasked; /* answers to what this program did not ask for */
+        uint64_t unknown; /* lines of connections that nobody has */
 };
 
 /* Every run in @folder, one after the other, into the store that @settings names; the settings of

@@ -93,7 +93,7 @@ static void feed_watchdog(int64_t now_ns)
 /* A shorter period counts from now on. */
 static void apply_symbols_every(struct app *app, int64_t period_ns)
 {
-        int64_t latest_ns = clock_mono_ns() + period_ns;
+        int64_t latest_ns = app->mono_ns + period_ns;
         app->names_period_ns = period_ns;
         for (size_t i = 0; i < app->site_count; i++) {
                 if (app->sites[i].names_ns > latest_ns)
@@ -122,6 +122,15 @@ static void tell_waiting(const struct setting *setting, const struct settings *f
             strcmp(setting->name, "SYMBOLS") ? "" : "; obmanage adds and removes at once");
 }
 
+static void note_setting(struct app *app, const char *name, const char *value)
+{
+        struct buffer text;
+        buffer_init(&text, LIMIT_SETTING_SIZE);
+        buffer_printf(&text, "%s=%s", name, value);
+        app_note(app, CAPTURE_SETTING, 0, buffer_bytes(&text));
+        buffer_deinit(&text);
+}
+
 /* One setting that may have changed; true: it has. */
 static bool reload_setting(
     struct app *app, const struct setting *setting, const struct settings *fresh)
@@ -138,7 +147,20 @@ static bool reload_setting(
         log_info("reload: %s=%s, it was %s", setting->name, text,
             settings_text(app->settings, setting->name));
         (void)settings_override(app->settings, setting->name, text, &error); /* it was checked */
+        note_setting(app, setting->name, text);
         return true;
+}
+
+int service_take_setting(struct app *app, const char *name, const char *value)
+{
+        struct error error;
+        if (strcmp(name, "SYMBOLS_EVERY") != 0)
+                return 0;
+        int code = settings_override(app->settings, name, value, &error);
+        code = code ? code : settings_check(app->settings, &error);
+        if (!code)
+                apply(app, name, app->settings);
+        return code;
 }
 
 static void reload(struct app *app)

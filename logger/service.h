@@ -16,6 +16,10 @@ void service_started(struct app *app, const char *env_file, bool volatile *reloa
 /* Each second of the loop; does nothing for an app that was not started so. */
 void service_second(struct app *app);
 
+/* Take over a setting of a reload that was captured; others than those that decide what is recorded
+ * are passed over. ERR_ of settings_override and settings_check. */
+int service_take_setting(struct app *app, const char *name, const char *value);
+
 void service_stopping(struct app *app);
 
 #endif

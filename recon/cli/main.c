@@ -138,7 +138,8 @@ static struct program_spec program = {
     .exits = "  0  done\n"
              "  1  failed: unknown symbol, no store, damaged data\n"
              "  2  wrong usage or a wrong setting\n"
-             "  3  incomplete: the time lies in a gap, beyond the end or before the first image\n",
+             "  3  incomplete: the time lies in a gap, beyond the end or before the first image\n"
+             "     (rederive: lines of the capture are missing)\n",
 };
 
 /* Failed is worse than wrong words, and those than an incomplete answer. */

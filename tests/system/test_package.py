@@ -15,7 +15,7 @@ NEWER = "9.9.9-1"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    machine.need("cpack", "dpkg-deb", "dpkg-shlibdeps")
+    machine.need("cpack", "dpkg-deb", "dpkg-shlibdeps", "file")
     return machine.build_package(tmp_path_factory.mktemp("package"))
 
 

@@ -113,14 +113,23 @@ int symbol_add(struct site *site, const char *symbol, struct error *error)
         return 0;
 }
 
+/* Those behind it move up, if that is not before the place where they are looked for first. */
 static void by_name_remove(struct site *site, const struct tracked *removed)
 {
-        memset(site->by_name, 0, site->by_name_size * sizeof(*site->by_name));
-        for (struct tracked *tracked = site->tracked; tracked; tracked = tracked->next) {
-                if (tracked != removed)
-                        *by_name_place(site, tracked->symbol, strlen(tracked->symbol),
-                            tracked->kind) = tracked;
+        size_t size = site->by_name_size;
+        size_t hole =
+            (size_t)(by_name_place(site, removed->symbol, strlen(removed->symbol), removed->kind) -
+                site->by_name);
+        struct tracked *tracked;
+        for (size_t at = (hole + 1) % size; (tracked = site->by_name[at]); at = (at + 1) % size) {
+                size_t home =
+                    hash_stream(tracked->symbol, strlen(tracked->symbol), tracked->kind) % size;
+                if ((at + size - home) % size < (at + size - hole) % size)
+                        continue;
+                site->by_name[hole] = tracked;
+                hole = at;
         }
+        site->by_name[hole] = NULL;
 }
 
 static void stream_drop(struct tracked *tracked)

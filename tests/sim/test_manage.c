@@ -123,6 +123,31 @@ static void a_pattern_follows_what_is_listed(void **state)
         sim_end();
 }
 
+/* Whatever goes, the others are found by their names, and what went is not. */
+static void the_others_are_still_found(void **state)
+{
+        char line[128], name[16];
+        (void)state;
+        sim_begin(400, "S*");
+        exchange.quiet = true;
+        sim_run(5 * NS_PER_S);
+        assert_int_equal(sim_app.sites[0].tracked_count, 800);
+        for (unsigned gone = 0; gone < 400; gone++) {
+                unsigned symbol = gone * 97 % 400; /* each once, in an order of its own */
+                snprintf(
+                    line, sizeof(line), "{\"command\":\"remove\",\"symbols\":[\"S%u\"]}", symbol);
+                sim_ask(line, NS_PER_S);
+                for (unsigned i = 0; i < 400; i++) {
+                        snprintf(name, sizeof(name), "S%u", i * 97 % 400);
+                        assert_int_equal(!symbol_book(&sim_app.sites[0], name), i <= gone);
+                        assert_int_equal(
+                            !tracked_find(&sim_app.sites[0], name, strlen(name), KIND_TRADES),
+                            i <= gone);
+                }
+        }
+        sim_end();
+}
+
 /* A symbol that goes while its image, its name, or its subscription is under way. */
 static void it_may_go_at_any_moment(void **state)
 {
@@ -292,6 +317,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(what_is_wrong_is_said),
             cmocka_unit_test(a_pattern_follows_what_is_listed),
+            cmocka_unit_test(the_others_are_still_found),
             cmocka_unit_test(it_may_go_at_any_moment),
             cmocka_unit_test(the_one_asking_may_go),
             cmocka_unit_test(what_is_refused_to_one_who_went_is_forgotten),

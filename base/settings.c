@@ -380,6 +380,12 @@ const char *settings_text(const struct settings *settings, const char *name)
         return settings_value(settings, name)->text;
 }
 
+const char *settings_text_or_null(const struct settings *settings, const char *name)
+{
+        const char *text = settings_text(settings, name);
+        return *text ? text : NULL;
+}
+
 int64_t settings_number(const struct settings *settings, const char *name)
 {
         return settings_value(settings, name)->number;

@@ -53,6 +53,8 @@ int settings_override(
 /* Values; the name must be in the table (asserted), with that kind. Texts live as long as settings.
  */
 const char *settings_text(const struct settings *settings, const char *name);
+const char *settings_text_or_null(
+    const struct settings *settings, const char *name); /* NULL: it is empty */
 int64_t settings_number(
     const struct settings *settings, const char *name); /* also durations, in ns */
 bool settings_bool(const struct settings *settings, const char *name);

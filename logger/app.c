@@ -103,21 +103,15 @@ static int add_symbols(struct app *app, struct error *error)
         return code ? error_set(error, code, "SYMBOLS: %s", why.text) : 0;
 }
 
-static const char *text_or_null(const struct settings *settings, const char *name)
-{
-        const char *text = settings_text(settings, name);
-        return *text ? text : NULL;
-}
-
 /* What is there to be shipped, and where to; without a sink nothing waits for one. */
 static int open_sink(struct app *app, struct error *error)
 {
         const struct settings *settings = app->settings;
         struct shipper_options options = {.path = settings_text(settings, "STORE"),
             .ops = &store_mongo,
-            .sink = {.path = text_or_null(settings, "MONGODB_ENDPOINT"),
+            .sink = {.path = settings_text_or_null(settings, "MONGODB_ENDPOINT"),
                 .database = settings_text(settings, "MONGODB_DATABASE"),
-                .password = text_or_null(settings, "MONGODB_PASSWORD"),
+                .password = settings_text_or_null(settings, "MONGODB_PASSWORD"),
                 .recorder = settings_text(settings, "RECORDER")}};
         return options.sink.path ? shipper_open(&app->shipper, &options, error)
                                  : shipper_forget(options.path, SINK_MONGODB, error);
@@ -128,8 +122,8 @@ static int open_legacy(struct app *app, struct error *error)
 {
         const struct settings *settings = app->settings;
         struct legacy_options options = {.store = settings_text(settings, "STORE"),
-            .endpoint = text_or_null(settings, "MONGODB_ENDPOINT"),
-            .password = text_or_null(settings, "MONGODB_PASSWORD"),
+            .endpoint = settings_text_or_null(settings, "MONGODB_ENDPOINT"),
+            .password = settings_text_or_null(settings, "MONGODB_PASSWORD"),
             .database = settings_text(settings, "MONGODB_DATABASE"),
             .recorder = settings_text(settings, "RECORDER")};
         bool wanted = strstr(settings_text(settings, "MONGODB_LAYOUT"), "legacy");
@@ -210,8 +204,9 @@ static int open_store(struct app *app, struct error *error)
 
 static int open_network(struct app *app, const struct network_ops *network, struct error *error)
 {
-        struct network_options options = {.ca_file = text_or_null(app->settings, "CA_FILE"),
-            .capture = text_or_null(app->settings, "RAW_CAPTURE"),
+        struct network_options options = {
+            .ca_file = settings_text_or_null(app->settings, "CA_FILE"),
+            .capture = settings_text_or_null(app->settings, "RAW_CAPTURE"),
             .callbacks = &connections_callbacks,
             .user = app};
         if (network == &network_sockets && options.capture)

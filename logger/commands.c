@@ -314,19 +314,18 @@ void commands_gone(struct app *app, uint64_t id)
         }
 }
 
-/* Once for all that changed in a turn: it waits for the disk. */
-static void save_changes(struct app *app)
+int commands_save(struct app *app, struct error *error)
 {
-        struct error error;
-        if (!app->rules_changed)
-                return;
         app->rules_changed = false;
-        if (!app_past(app) && rules_save(&app->rules, app->rules_path, &error))
-                log_error("%s", error.text);
+        int code = app_past(app) ? 0 : rules_save(&app->rules, app->rules_path, error);
+        if (code)
+                log_error("%s", error->text);
+        return code;
 }
 
 void commands_tick(struct app *app)
 {
+        struct error error;
         for (struct command **at = &app->commands->list; *at;) {
                 struct command *command = *at;
                 command->tick(command);
@@ -338,7 +337,8 @@ void commands_tick(struct app *app)
                 answer_end(command);
                 command_free(command);
         }
-        save_changes(app);
+        if (app->rules_changed) /* once for all of a turn: it waits for the disk */
+                (void)commands_save(app, &error);
 }
 
 void commands_open(struct app *app, command_answer_cb answer_cb, void *user)

@@ -59,6 +59,8 @@ bool command_row(struct command *command);
 /* Remember what went wrong; the first of the worst is told at the end. */
 void command_fail(struct command *command, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Keep the changes to SYMBOLS, where they are kept. */
+int commands_save(struct app *app, struct error *error);
 /* Tell the end now; a lasting one goes on without anybody who waits. */
 void command_leave(struct command *command);
 struct awaited *command_await(struct command *command, struct site *site, const char *symbol);

@@ -36,12 +36,10 @@ static void tell_pattern(
 
 static void save_rules(struct command *command)
 {
-        struct app *app = command->app;
         struct error error;
-        if (app_past(app) || !rules_save(&app->rules, app->rules_path, &error))
-                return;
-        log_error("%s", error.text);
-        command_fail(command, 1, "done, but it lasts until the next start alone: %s", error.text);
+        if (commands_save(command->app, &error))
+                command_fail(
+                    command, 1, "done, but it lasts until the next start alone: %s", error.text);
 }
 
 /* What is named twice counts once. */

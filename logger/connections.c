@@ -241,14 +241,13 @@ static void refused_cb(uint32_t number, size_t size, const char *reason, void *u
 {
         struct app *app = user;
         struct site *site;
-        if (connection_find(app, number, &site))
-                log_warning("%s: a message of %zu bytes was thrown away: %s", site->venue->name,
-                    size, reason);
         app->bad_messages++;
-        if (connection_find(app, number, &site)) {
-                site->bad_messages++;
-                connection_lost(site, number);
-        }
+        if (!connection_find(app, number, &site))
+                return;
+        log_warning(
+            "%s: a message of %zu bytes was thrown away: %s", site->venue->name, size, reason);
+        site->bad_messages++;
+        connection_lost(site, number);
 }
 
 static void alive_cb(uint32_t number, void *user)

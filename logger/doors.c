@@ -12,15 +12,7 @@
 #include "logger/metrics.h"
 
 #define OLD_KEY "secret" /* the older system's default: known to everybody */
-#define PAGE_SIZE_MAX (64u << 20)
 #define TEXT_TYPE "text/plain; charset=utf-8"
-#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
-static const char *text_or_null(const struct settings *settings, const char *name)
-{
-        const char *text = settings_text(settings, name);
-        return *text ? text : NULL;
-}
 
 /* ---- settings ---- */
 
@@ -99,10 +91,10 @@ static const char *socket_path(const struct settings *settings, char *path, size
 
 static struct control_options options_of(const struct settings *settings)
 {
-        struct control_options options = {.key = text_or_null(settings, "MANAGER_AUTHKEY"),
+        struct control_options options = {.key = settings_text_or_null(settings, "MANAGER_AUTHKEY"),
             .address = settings_text(settings, "MANAGER_ADDRESS"),
-            .tls_cert = text_or_null(settings, "MANAGER_TLS_CERT"),
-            .tls_key = text_or_null(settings, "MANAGER_TLS_KEY"),
+            .tls_cert = settings_text_or_null(settings, "MANAGER_TLS_CERT"),
+            .tls_key = settings_text_or_null(settings, "MANAGER_TLS_KEY"),
             .pages_address = settings_text(settings, "METRICS_ADDRESS"),
             .pages_port = (uint16_t)settings_number(settings, "METRICS_PORT"),
             .wake_cb = wake_cb};
@@ -145,7 +137,7 @@ static void answer_page(struct app *app, uint64_t id, const char *path)
         struct buffer text;
         const char *type = TEXT_TYPE;
         int status = 200;
-        buffer_init(&text, PAGE_SIZE_MAX);
+        buffer_init(&text, METRICS_SIZE);
         if (!strcmp(path, "/metrics")) {
                 type = METRICS_TYPE;
                 metrics_write(app, &text);

@@ -34,17 +34,11 @@ static int check_capture(const struct settings *settings, struct error *error)
         return 0;
 }
 
-static const char *text_or_null(const struct settings *settings, const char *name)
-{
-        const char *text = settings_text(settings, name);
-        return *text ? text : NULL;
-}
-
 /* Is the address one? Nothing is connected. */
 static int check_sink(const struct settings *settings, struct error *error)
 {
-        struct mongo_options options = {.uri = text_or_null(settings, "MONGODB_ENDPOINT"),
-            .password = text_or_null(settings, "MONGODB_PASSWORD"),
+        struct mongo_options options = {.uri = settings_text_or_null(settings, "MONGODB_ENDPOINT"),
+            .password = settings_text_or_null(settings, "MONGODB_PASSWORD"),
             .database = settings_text(settings, "MONGODB_DATABASE")};
         struct error why;
         if (options.database[strcspn(options.database, "/\\. \"$*<>:|?")])
